@@ -12,13 +12,16 @@
  * JSON writer into a buf.  Commas and nesting are kept by the writer; a
  * key is NULL inside an array.  Strings must be UTF-8; a byte that is not
  * becomes \xNN in the text (written "\\xNN"), so output is always valid.
+ * Text given as a NULL pointer becomes null.  A key that is missing or too
+ * much, and nesting past JSON_DEPTH_MAX, is our defect: log_panic.
  */
 #define JSON_DEPTH_MAX 16
 
 struct json {
 	struct buf *out;
 	int depth;
-	bool needs_comma[JSON_DEPTH_MAX];
+	bool is_array[JSON_DEPTH_MAX];
+	bool needs_comma[JSON_DEPTH_MAX + 1];
 };
 
 void json_init(struct json *, struct buf *out);
