@@ -60,12 +60,20 @@ typedef void ipc_closed_fn(void *arg, struct ipc_chan *);
 /*
  * Make a channel over fd (takes it).  on_msg is called once per message;
  * fds it does not take are closed after it returns.  on_closed is called
- * once when the other end is gone; the channel is then only good to free.
+ * once when the other end is gone, after everything that it had sent; the
+ * channel is then only good to free.  Either may free or pause the channel.
+ * A message lives until on_msg returns, even when that frees the channel.
+ * rules are borrowed.  A violation of them is fatal.
  */
 struct ipc_chan *ipc_chan_new(struct ev_loop *, int fd, const char *peer,
     const struct ipc_rule *, int rule_count, ipc_msg_fn *, ipc_closed_fn *,
     void *arg);
 void ipc_chan_free(struct ipc_chan *);
+
+/* Call fn with the channel's arg when the channel is freed. */
+typedef void ipc_free_fn(void *arg);
+void ipc_chan_on_free(struct ipc_chan *, ipc_free_fn *);
+
 const char *ipc_chan_peer(const struct ipc_chan *);
 
 /*
@@ -85,7 +93,8 @@ size_t ipc_queued(const struct ipc_chan *);
 
 /*
  * Blocking forms for start-up and one-shot programs, without a loop:
- * receive into buf (IPC_MSG_MAX bytes), send whole.  GW_ECLOSED at EOF.
+ * receive into buf (IPC_MSG_MAX bytes, aligned for what comes), send whole;
+ * fds are taken.  GW_ECLOSED at EOF, GW_EPROTO (logged) on a violation.
  */
 GW_MUST_CHECK enum gw_err ipc_recv_wait(int fd, const struct ipc_rule *,
     int rule_count, void *buf, struct ipc_msg *out);

@@ -82,9 +82,9 @@ struct ctl_text {
 const char *ipc_proc_name(enum proc_id); /* "courier", "zygote-clam" */
 
 /*
- * A child's first act: receive CTL_START (blocking), send log lines to the
- * parent from here on, and hand over what came along.  Fatal on failure.
- * fds in peer_fds are owned by the caller.
+ * A child's first act: close every fd but IPC_CONTROL_FD, receive CTL_START
+ * (blocking), send log lines to the parent from here on, and hand over what
+ * came along.  Fatal on failure.  fds in peer_fds are owned by the caller.
  */
 struct ipc_boot {
 	struct ctl_start start;
@@ -101,6 +101,7 @@ int ipc_boot_take(struct ipc_boot *, enum proc_id);
  * The child's side of the control channel once it is sandboxed: answers
  * pings, calls back for peers, policies and stop (any may be NULL; the
  * default for stop is to leave the loop).  Sends CTL_READY at once.
+ * on_peer and on_policy take the fd.  A parent that is gone counts as stop.
  */
 struct ipc_control_ops {
 	void (*on_peer)(void *arg, const struct ctl_peer *, int fd);
