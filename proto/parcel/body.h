@@ -21,7 +21,7 @@
 #define BODY_SMALL_MAX BODY_CHUNK /* bodies of one chunk may share a pack */
 #define BODY_PLAIN_MAX (UINT64_C(1) << 40)
 
-/* Padme, rounded up to BODY_ALIGN, never below it. */
+/* Padme, rounded up to BODY_ALIGN, never below it; 0 above BODY_PLAIN_MAX. */
 uint64_t body_padded_len(uint64_t plain_len);
 uint64_t body_chunk_count(uint64_t padded_len);
 size_t body_chunk_len(uint64_t padded_len, uint64_t index);
@@ -79,7 +79,9 @@ struct body_grant {
 	uint8_t key[32];
 	uint8_t root[32];
 	uint64_t padded_len;
-	uint64_t plain_len;
+	uint64_t plain_len;	/* padded_len where the length is not known */
+	bool has_commitment;
+	uint8_t commitment[32];	/* GW_EAUTH on opening if it differs */
 };
 struct body_reader;
 GW_MUST_CHECK enum gw_err body_reader_open(int fd, uint64_t base_off,
