@@ -7,7 +7,11 @@
 /*
  * Event loop over libevent; the only place that includes it.  One loop per
  * process.  Callbacks run on the loop's thread and must not block longer
- * than their own disk work.
+ * than their own disk work.  A callback may free its own object.
+ *
+ * ev_loop_new comes before proc_start: it makes the pipe that libevent's
+ * signals need, which a sandboxed process could not.  Everything else here
+ * works inside the sandbox with sandbox_base_calls alone.
  */
 struct ev_loop;
 struct ev_fd;

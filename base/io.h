@@ -13,7 +13,9 @@
 /*
  * All file input and output.  Paths are relative to a directory fd and are
  * resolved beneath it without following any symbolic link.  EINTR and short
- * transfers are handled inside.  A failed fsync or close is never retried.
+ * transfers are handled inside.  A failed fsync or close is never retried
+ * and always GW_EIO, whatever errno said, so that no caller retries it for
+ * its class.  A path that leads out or over a link is GW_EDENIED.
  * Every mutating call passes through one numbered hook, which is where the
  * fault tests kill the process or inject an error.
  */
@@ -32,7 +34,10 @@ enum io_op {
 typedef int io_hook_fn(void *arg, enum io_op, int fd, size_t *len);
 void io_set_hook(io_hook_fn *, void *arg);
 
-/* Open path beneath dirfd (openat2, no symlinks); O_CLOEXEC is implied. */
+/*
+ * Open path beneath dirfd (openat2, no symlinks); O_CLOEXEC is implied.
+ * A FIFO without a writer blocks unless flags has O_NONBLOCK.
+ */
 GW_MUST_CHECK enum gw_err io_openat(int dirfd, const char *path, int flags,
     mode_t mode, int *fd_out);
 
@@ -77,12 +82,18 @@ GW_MUST_CHECK enum gw_err io_check_sealed(int fd, uint64_t *size_out);
 /*
  * Write a small file whole: temporary name, fsync, rename over, fsync of
  * the directory.  After GW_OK the new content survives a crash; after an
- * error the old content is still there.
+ * error the old content is still there.  mode is set whatever the umask.
+ * dirfd must be open for reading (not O_PATH); uses the name ".NAME.new".
+ * One writer per name at a time.
  */
 GW_MUST_CHECK enum gw_err io_replace_file(int dirfd, const char *name,
     const void *, size_t, mode_t);
 
-/* Read a small file whole; *out is malloced (mem_free), limit in bytes. */
+/*
+ * Read a small regular file whole; *out is malloced (mem_free) and has a
+ * NUL behind its *len_out bytes.  GW_ELIMIT if longer than limit bytes,
+ * GW_EFORMAT if not a regular file.
+ */
 GW_MUST_CHECK enum gw_err io_load_file(int dirfd, const char *name,
     size_t limit, uint8_t **out, size_t *len_out);
 

@@ -42,7 +42,10 @@ void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The environment is unfit: log, exit 1; the parent restarts with back-off. */
+/*
+ * The environment is unfit: log, exit 1; the parent restarts with back-off.
+ * Leaves with _exit, so stdio is not flushed and no exit handler runs.
+ */
 _Noreturn void log_fatal(const char *fmt, ...)
     __attribute__((format(printf, 1, 2)));
 

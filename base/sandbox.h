@@ -17,7 +17,8 @@ enum sandbox_right {
 	SANDBOX_READ = 1,	/* open and read files, list directories */
 	SANDBOX_WRITE = 2,	/* write to existing files */
 	SANDBOX_MAKE = 4,	/* make, remove and rename files and folders */
-	SANDBOX_REFER = 8	/* rename or link between directories */
+	SANDBOX_REFER = 8,	/* rename or link between directories */
+	SANDBOX_EXEC = 16	/* run programs: the parent alone */
 };
 
 struct sandbox_path {
@@ -28,8 +29,14 @@ struct sandbox_path {
 /*
  * A system call a process may make beyond the base list, with the reason it
  * needs it.  arg_index < 0: any arguments; else the given argument must
- * satisfy (value & arg_mask) == arg_value.
+ * satisfy (value & arg_mask) == arg_value, where SANDBOX_SELF stands for
+ * the pid of the process that enters.  Several rows of one name add up.
+ * "clone3" is never allowed, as seccomp cannot see its flags: a row for it
+ * makes it fail with ENOSYS, on which glibc falls back to clone.  Names
+ * that the machine does not have ("time" on arm64) are passed over.
  */
+#define SANDBOX_SELF UINT64_MAX
+
 struct sandbox_call {
 	const char *name;	/* "openat2" */
 	int arg_index;
@@ -42,29 +49,71 @@ struct sandbox_spec {
 	int path_count;
 	const struct sandbox_call *calls; /* beyond sandbox_base_calls */
 	int call_count;
-	bool deny_fork;	/* false only for zygotes and the parent */
+	/*
+	 * False only for zygotes and the parent, and adds
+	 * sandbox_fork_calls; true also sets RLIMIT_NPROC to 0 unless a row
+	 * allows clone.
+	 */
+	bool deny_fork;
 	uint64_t max_file_size;	/* RLIMIT_FSIZE, 0 = leave */
 	uint64_t max_memory;	/* RLIMIT_AS, 0 = leave */
 	unsigned max_fds;	/* RLIMIT_NOFILE, 0 = leave */
+	const uint16_t *connect_ports; /* TCP ports that connect may reach */
+	int connect_port_count;	/* 0: none (Linux 6.7+; else seccomp alone) */
+	bool may_signal;	/* processes outside too: parent only */
 };
 
 /*
  * What every process may call: memory, time, signals return, read, write,
  * close, epoll, sendmsg/recvmsg on inherited sockets, futex, exit.  No
- * socket, connect, exec, fork, ptrace, io_uring, mount, key or bpf calls.
+ * socket, connect, exec, fork, ptrace, io_uring, mount, key or bpf calls,
+ * and no call that takes a path.  Prefer SOCK_SEQPACKET to SOCK_DGRAM for
+ * inherited sockets: sendmsg on the latter may name another address.
  */
 extern const struct sandbox_call sandbox_base_calls[];
 extern const int sandbox_base_call_count;
 
 /*
- * Enter the sandbox; there is no way back.  Errors: GW_EVERSION (Landlock
- * ABI below 2 or absent), GW_ESYS.  The caller refuses to start on error.
+ * Ready-made lists for sandbox_spec.calls (sandbox_join puts several and a
+ * process's own rows into one array):
+ * file: base/io on the directories of the process.  thread: pthreads, and
+ * no fork.  fork: fork without exec and waiting (zygotes), and no thread.
+ * narrow: what sandbox_narrow itself has to call later.
+ */
+extern const struct sandbox_call sandbox_file_calls[];
+extern const int sandbox_file_call_count;
+extern const struct sandbox_call sandbox_thread_calls[];
+extern const int sandbox_thread_call_count;
+extern const struct sandbox_call sandbox_fork_calls[];
+extern const int sandbox_fork_call_count;
+extern const struct sandbox_call sandbox_narrow_calls[];
+extern const int sandbox_narrow_call_count;
+
+/*
+ * Append count rows to the array dst of capacity size, of which *used are
+ * taken; log_panic if they do not fit.
+ */
+void sandbox_join(struct sandbox_call *dst, int size, int *used,
+    const struct sandbox_call *rows, int count);
+
+/*
+ * Enter the sandbox; there is no way back.  The process must have one
+ * thread.  Open directory fds stay, but opening beneath them needs a row in
+ * paths.  A call outside the lists kills the process (SIGSYS).  Errors:
+ * GW_EVERSION (Landlock ABI below 2 or absent), GW_EBUG (more than one
+ * thread, a row that names no system call), GW_ESYS; each is logged with
+ * its reason.  The caller refuses to start on error.
+ *
+ * A sanitizer build (GW_SANITIZED) has no seccomp filter, no RLIMIT_AS and
+ * stays dumpable, as the sanitizers need; it says so in the log.
  */
 GW_MUST_CHECK enum gw_err sandbox_enter(const struct sandbox_spec *);
 
 /*
  * Add a second, tighter layer inside an entered sandbox (a worker for its
- * own file): only calls in the list remain, only the given paths.
+ * own file): only calls in the list remain, only the given paths.  The
+ * first layer must have had sandbox_narrow_calls.  spec's calls are not
+ * used; its limits and paths are.
  */
 GW_MUST_CHECK enum gw_err sandbox_narrow(const struct sandbox_spec *,
     const struct sandbox_call *only, int only_count);
