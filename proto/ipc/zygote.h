@@ -17,9 +17,15 @@ enum zygote_msg {
 
 #define ZYGOTE_BATCH_MAX 64
 
+/*
+ * The last try of a job of one body: if its worker fails once more, keys is
+ * told NOT_SCANNED with the reason, so that the transfer is decided.
+ */
+#define ZYGOTE_LAST_TRY 1u
+
 struct zygote_job {
 	uint32_t timeout_ms;
-	uint32_t pad;
+	uint32_t flags;		/* ZYGOTE_LAST_TRY */
 };
 struct zygote_item {
 	struct key_ref body;
