@@ -43,15 +43,28 @@ struct manifest_file {
 	uint8_t sha256[32];
 };
 
-/* Build: top first, then file_count files in order, then finish. */
+/*
+ * Build: top first, then file_count files in order, then finish, which
+ * returns GW_EINVAL if anything in between would not be read back.
+ */
 struct manifest_writer {
 	struct buf *out;
+	size_t start;
 	uint32_t left;
+	bool is_set;
+	char name[MANIFEST_NAME_MAX + 1];	/* of a single file */
 };
 void manifest_begin(struct manifest_writer *, const struct manifest_top *,
     struct buf *out);
 void manifest_add(struct manifest_writer *, const struct manifest_file *);
 GW_MUST_CHECK enum gw_err manifest_finish(struct manifest_writer *);
+
+/*
+ * Length of the manifest at the start of a body whose padding was not cut;
+ * GW_EFORMAT if anything but zeros follows it.
+ */
+GW_MUST_CHECK enum gw_err manifest_length(const void *bytes, size_t len,
+    size_t *len_out);
 
 /*
  * Read: decode the top, then files one at a time into the same storage.
@@ -62,6 +75,8 @@ struct manifest_reader {
 	const uint8_t *bytes;
 	size_t len, off;
 	uint32_t left;
+	bool is_set;
+	char name[MANIFEST_NAME_MAX + 1];	/* of a single file */
 };
 GW_MUST_CHECK enum gw_err manifest_open(struct manifest_reader *,
     const void *bytes, size_t len, struct manifest_top *out);
