@@ -47,6 +47,12 @@ io_hooked(enum io_op op, int fd, size_t *len)
 	return io_hook(io_hook_arg, op, fd, len != NULL ? len : &none);
 }
 
+int
+io_fault_point(enum io_op op, int fd, size_t *len)
+{
+	return io_hooked(op, fd, len);
+}
+
 static int
 io_openat2(int dirfd, const char *path, int flags, mode_t mode)
 {

@@ -35,6 +35,12 @@ typedef int io_hook_fn(void *arg, enum io_op, int fd, size_t *len);
 void io_set_hook(io_hook_fn *, void *arg);
 
 /*
+ * Pass one operation that a library makes by itself (SQLite's VFS) through
+ * the hook, so that fault tests number it too.  As the hook: 0 or an errno.
+ */
+int io_fault_point(enum io_op, int fd, size_t *len);
+
+/*
  * Open path beneath dirfd (openat2, no symlinks); O_CLOEXEC is implied.
  * A FIFO without a writer blocks unless flags has O_NONBLOCK.
  */
