@@ -13,8 +13,11 @@
  *   courier  TRANSFER_NEW BODY_NEW BODY_DONE TRANSFER_DROP RELEASE VIEW
  *   zygote   GRANT VERDICT NAMES (its stage is known from its channel)
  *   spool    COMMIT EVALUATE BODY_INFO SEAL WITHDRAW OPEN ACK_SIGN ACK_CHECK
- *            CHANNELS TRANSPORT CURSOR ERASE REJUDGE
- *   desk     VIEW DECIDE PAIR_* CARD KEY_LIST CHANNEL_OP
+ *            CHANNELS TRANSPORT ERASE REJUDGE, CHANNEL_OP to freeze alone
+ *   desk     VIEW DECIDE PAIR_* CARD LIST CHANNELS CHANNEL_OP
+ *
+ * A person's decision comes from desk alone: after KEYS_DECIDE desk tells
+ * spool (SPOOL_DECIDE), which asks with KEYS_EVALUATE what follows from it.
  */
 enum keys_msg {
 	KEYS_TRANSFER_NEW = 0x300,
@@ -358,7 +361,7 @@ struct keys_pair_init {	/* make this zone's keys; once */
 struct keys_card {	/* reply to KEYS_CARD and KEYS_PAIR_INIT */
 	int32_t err;
 	uint32_t len;
-	char digits[32];	/* "12345 67890 ...": 30 digits of our card */
+	char digits[40];	/* "12345 67890 ...": 30 digits of our card */
 	uint8_t bytes[KEYS_CARD_MAX];
 };
 /*
@@ -385,7 +388,7 @@ struct keys_info {
 	char zone[IPC_ID_LEN];
 	uint8_t id[16];
 	uint64_t made_ms, not_before_ms, not_after_ms;
-	char digits[32];
+	char digits[40];
 	uint32_t flags;
 	uint32_t pad;
 };
@@ -398,6 +401,7 @@ struct keys_channel_op {
 	uint32_t pad;
 	char account[IPC_PERSON_LEN];
 };
-/* Reply ipc_status: GW_EAGAIN after the first of two people. */
+/* Reply ipc_status: GW_EAGAIN after the first of two people.  From spool:
+ * CHANNEL_FREEZE only, uid UINT32_MAX, account "spool" (equivocation). */
 
 #endif

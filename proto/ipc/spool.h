@@ -357,8 +357,9 @@ struct spool_step {
 };
 /* SPOOL_FILES: keys_release (first, count); reply ipc_status, elements
  * keys_body_info (spool asks keys). */
-/* SPOOL_DECIDE: keys_decide; spool asks keys, then moves the transfer.
- * Reply keys_decided. */
+/* SPOOL_DECIDE: keys_decide, after keys has taken it from desk; spool asks
+ * keys what follows (KEYS_EVALUATE), then moves the transfer.  Reply
+ * keys_decided. */
 struct spool_status {	/* SPOOL_STATUS: no body */
 	int32_t err;
 	uint32_t is_intake_stopped, is_fetch_stopped, stop_reason;
