@@ -99,7 +99,8 @@ ev_loop_once(struct ev_loop *loop)
 void
 ev_loop_poll(struct ev_loop *loop)
 {
-	ev_loop_step(loop, EVLOOP_NONBLOCK);
+	/* NONBLOCK alone goes on until nothing is ready any more. */
+	ev_loop_step(loop, EVLOOP_NONBLOCK | EVLOOP_ONCE);
 }
 
 void

@@ -331,7 +331,8 @@ proc_start(const struct proc_spec *spec, int dir_fds[PROC_DIRS_MAX])
 	for (i = 0; i < PROC_DIRS_MAX; i++)
 		dir_fds[i] = -1;
 	proc_open_dirs(spec, dir_fds, spec->uid == (uid_t)-1);
-	if (spec->lock_memory)
+	/* The parent for its children: limits are inherited. */
+	if (spec->lock_memory || spec->has_caps)
 		proc_raise_memlock();
 	proc_drop_ids(spec);
 	proc_open_dirs(spec, dir_fds, true);

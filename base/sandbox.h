@@ -104,6 +104,10 @@ void sandbox_join(struct sandbox_call *dst, int size, int *used,
  * thread, a row that names no system call), GW_ESYS; each is logged with
  * its reason.  The caller refuses to start on error.
  *
+ * A program that a sandboxed process starts keeps filter, Landlock and
+ * limits, and adds its own: the parent's rows must hold what the starts of
+ * all its children need.
+ *
  * A sanitizer build (GW_SANITIZED) has no seccomp filter, no RLIMIT_AS and
  * stays dumpable, as the sanitizers need; it says so in the log.
  */
