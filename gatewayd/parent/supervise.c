@@ -30,6 +30,7 @@
 struct slot {
 	struct child *child; /* NULL: not running */
 	struct child *spare; /* a zygote on its way in or out */
+	int spare_fd; /* inspect's end of a spare that is loading */
 	enum ctl_child_state state;
 	uint32_t restarts;
 	uint64_t since_ms;
