@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sandbox.h"
+#include "base/sha256.h"
 
 #include "tests/unit/base/scratch.h"
 
@@ -594,6 +595,16 @@ use_memfd(void)
 	return write(fd, "x", 1) == -1 ? 0 : EIO;
 }
 
+/* For the first time here, so libcrypto starts up inside the sandbox. */
+static int
+use_libcrypto(void)
+{
+	uint8_t digest[SHA256_LEN];
+
+	return sha256_of("abc", 3, digest) == GW_OK && digest[0] == 0xba ?
+	    0 : EIO;
+}
+
 static int
 abort_self(void)
 {
@@ -777,6 +788,7 @@ static const struct escape {
 	{"loop", use_loop, 0, WORKS},
 	{"files", use_files, FILES, WORKS},
 	{"memfd", use_memfd, 0, WORKS},
+	{"libcrypto", use_libcrypto, 0, WORKS},
 	{"threads", make_thread, THREADS, WORKS},
 	{"forks", fork_and_wait, FORKS, WORKS},
 	{"narrowed: own file", narrow_reads_own, FILES | FORKS | NARROW,
