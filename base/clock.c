@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/clock.h"
 
-#define DAY_MS	      86400000ull
+#define DAY_MS        86400000ull
 #define JST_OFFSET_MS (9ull * 3600 * 1000)
 
 /* Years past 9999 do not fit the fixed-width texts. */
@@ -66,7 +66,7 @@ clock_watch_step(struct clock_watch *watch)
 	if (watch->is_set) {
 		/* Modulo 2^64, so that wall time may also go backward. */
 		jump = (int64_t)((wall - watch->wall_ms) -
-		    (mono - watch->mono_ms));
+				 (mono - watch->mono_ms));
 	}
 	watch->wall_ms = wall;
 	watch->mono_ms = mono;
@@ -87,7 +87,7 @@ days_from_civil(int64_t year, int month, int day)
 	int64_t year_of_era = y - era * 400;
 	int64_t day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
 	int64_t day_of_era = year_of_era * 365 + year_of_era / 4 -
-	    year_of_era / 100 + day_of_year;
+			     year_of_era / 100 + day_of_year;
 
 	return era * 146097 + day_of_era - 719468;
 }

@@ -14,9 +14,8 @@ struct err_row {
 
 /* Row i describes code -i: err_find indexes by the negated code. */
 static const struct err_row err_rows[] = {
-#define X(name, value, class, en, ja) \
-	{#name, name, GW_CLASS_##class, en, ja},
-	GW_ERR_TABLE(X)
+#define X(name, value, class, en, ja) {#name, name, GW_CLASS_##class, en, ja},
+    GW_ERR_TABLE(X)
 #undef X
 };
 
@@ -68,33 +67,33 @@ static const struct {
 	int number;
 	enum gw_err err;
 } err_numbers[] = {
-	{0, GW_OK},
-	{EAGAIN, GW_EAGAIN},
-	{EINTR, GW_EAGAIN},
-	{ETIMEDOUT, GW_ETIMEOUT},
-	{ENOSPC, GW_ESPACE},
-	{EDQUOT, GW_ESPACE},
-	{EBUSY, GW_EBUSY},
-	{ETXTBSY, GW_EBUSY},
-	{EPIPE, GW_ECLOSED},
-	{ECONNRESET, GW_ECLOSED},
-	{ECONNREFUSED, GW_ECLOSED},
-	{ECONNABORTED, GW_ECLOSED},
-	{ENOTCONN, GW_ECLOSED},
-	{ESHUTDOWN, GW_ECLOSED},
-	{EINVAL, GW_EINVAL},
-	{ENAMETOOLONG, GW_ELIMIT},
-	{EFBIG, GW_ELIMIT},
-	{EMSGSIZE, GW_ELIMIT},
-	{ENOENT, GW_ENOENT},
-	{ENOTDIR, GW_ENOENT},
-	{EEXIST, GW_EEXIST},
-	{ENOTEMPTY, GW_EEXIST},
-	{EACCES, GW_EDENIED},
-	{EPERM, GW_EDENIED},
-	{ELOOP, GW_EDENIED},
-	{EIO, GW_EIO},
-	{ENOMEM, GW_ENOMEM},
+    {0, GW_OK},
+    {EAGAIN, GW_EAGAIN},
+    {EINTR, GW_EAGAIN},
+    {ETIMEDOUT, GW_ETIMEOUT},
+    {ENOSPC, GW_ESPACE},
+    {EDQUOT, GW_ESPACE},
+    {EBUSY, GW_EBUSY},
+    {ETXTBSY, GW_EBUSY},
+    {EPIPE, GW_ECLOSED},
+    {ECONNRESET, GW_ECLOSED},
+    {ECONNREFUSED, GW_ECLOSED},
+    {ECONNABORTED, GW_ECLOSED},
+    {ENOTCONN, GW_ECLOSED},
+    {ESHUTDOWN, GW_ECLOSED},
+    {EINVAL, GW_EINVAL},
+    {ENAMETOOLONG, GW_ELIMIT},
+    {EFBIG, GW_ELIMIT},
+    {EMSGSIZE, GW_ELIMIT},
+    {ENOENT, GW_ENOENT},
+    {ENOTDIR, GW_ENOENT},
+    {EEXIST, GW_EEXIST},
+    {ENOTEMPTY, GW_EEXIST},
+    {EACCES, GW_EDENIED},
+    {EPERM, GW_EDENIED},
+    {ELOOP, GW_EDENIED},
+    {EIO, GW_EIO},
+    {ENOMEM, GW_ENOMEM},
 };
 
 enum gw_err

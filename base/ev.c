@@ -111,8 +111,8 @@ ev_loop_stop(struct ev_loop *loop)
 }
 
 static struct event *
-ev_event_new(struct ev_loop *loop, int fd, int what, event_callback_fn fn,
-    void *arg)
+ev_event_new(
+    struct ev_loop *loop, int fd, int what, event_callback_fn fn, void *arg)
 {
 	struct event *event;
 
@@ -173,8 +173,8 @@ ev_fd_set(struct ev_fd *f, int events)
 		what |= EV_READ;
 	if (events & EV_WR)
 		what |= EV_WRITE;
-	if (event_assign(f->event, f->loop->base, f->fd, (short)what, ev_on_fd,
-	    f) != 0)
+	if (event_assign(
+		f->event, f->loop->base, f->fd, (short)what, ev_on_fd, f) != 0)
 		log_panic("event loop: cannot change an event");
 	ev_event_add(f->event, NULL);
 }
@@ -253,8 +253,8 @@ ev_signal_new(struct ev_loop *loop, int signo, ev_signal_fn *fn, void *arg)
 
 	s->fn = fn;
 	s->arg = arg;
-	s->event = ev_event_new(loop, signo, EV_SIGNAL | EV_PERSIST,
-	    ev_on_signal, s);
+	s->event =
+	    ev_event_new(loop, signo, EV_SIGNAL | EV_PERSIST, ev_on_signal, s);
 	ev_event_add(s->event, NULL);
 	return s;
 }

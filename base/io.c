@@ -18,7 +18,7 @@
 #endif
 
 #define IO_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
-#define IO_RESOLVE \
+#define IO_RESOLVE                                                             \
 	(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
 /*
@@ -379,8 +379,8 @@ io_unlinkat(int dirfd, const char *path, bool is_dir)
 	if (err != GW_OK)
 		return err;
 	number = io_hooked(IO_UNLINK, place.dirfd, NULL);
-	if (number == 0 && unlinkat(place.dirfd, place.name,
-	    is_dir ? AT_REMOVEDIR : 0) != 0)
+	if (number == 0 &&
+	    unlinkat(place.dirfd, place.name, is_dir ? AT_REMOVEDIR : 0) != 0)
 		number = errno;
 	io_place_close(&place);
 	return err_from_errno(number);
@@ -489,8 +489,8 @@ io_check_sealed(int fd, uint64_t *size_out)
 
 /* A temporary file left behind by a crash is in the way; it holds nothing. */
 static enum gw_err
-io_make_temporary(int dirfd, const char *name, const void *data, size_t size,
-    mode_t mode)
+io_make_temporary(
+    int dirfd, const char *name, const void *data, size_t size, mode_t mode)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL;
 	enum gw_err err;
@@ -548,18 +548,19 @@ io_swap_back(int dirfd, const char *tmp, const char *name, unsigned flags)
 	enum gw_err err = GW_EIO;
 
 	if (flags == RENAME_EXCHANGE)
-		err = err_from_errno(io_rename_hooked(dirfd, tmp, dirfd, name,
-		    RENAME_EXCHANGE));
+		err = err_from_errno(
+		    io_rename_hooked(dirfd, tmp, dirfd, name, RENAME_EXCHANGE));
 	else if (flags == RENAME_NOREPLACE)
 		err = io_unlinkat(dirfd, name, false);
 	if (err != GW_OK)
 		log_err("a directory could not be synced and the old file "
-		    "could not be put back: %s", err_text_en(err));
+			"could not be put back: %s",
+		    err_text_en(err));
 }
 
 enum gw_err
-io_replace_file(int dirfd, const char *path, const void *data, size_t size,
-    mode_t mode)
+io_replace_file(
+    int dirfd, const char *path, const void *data, size_t size, mode_t mode)
 {
 	struct io_place place;
 	char tmp[NAME_MAX + 1];
@@ -595,10 +596,10 @@ out:
 }
 
 enum gw_err
-io_load_file(int dirfd, const char *name, size_t limit, uint8_t **out,
-    size_t *len_out)
+io_load_file(
+    int dirfd, const char *name, size_t limit, uint8_t **out, size_t *len_out)
 {
-	struct stat st;
+	struct stat st = {0};
 	uint8_t *data = NULL;
 	size_t size = 0;
 	enum gw_err err;

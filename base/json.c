@@ -66,7 +66,7 @@ json_quoted(struct buf *out, const uint8_t *p, size_t size)
 	while (i < size) {
 		n = json_utf8_len(p + i, size - i);
 		if (n > 1 || (n == 1 && p[i] >= 0x20 && p[i] != '"' &&
-		    p[i] != '\\' && p[i] != 0x7f)) {
+				 p[i] != '\\' && p[i] != 0x7f)) {
 			i += n;
 			continue;
 		}

@@ -31,10 +31,10 @@ static const struct {
 	const char *word;
 	int syslog; /* priority that the journal reads from "<N>" */
 } log_levels[] = {
-	[LOG_ERR_] = {"error", 3},
-	[LOG_WARN_] = {"warning", 4},
-	[LOG_INFO_] = {"info", 6},
-	[LOG_DEBUG_] = {"debug", 7},
+    [LOG_ERR_] = {"error", 3},
+    [LOG_WARN_] = {"warning", 4},
+    [LOG_INFO_] = {"info", 6},
+    [LOG_DEBUG_] = {"debug", 7},
 };
 
 void
@@ -93,8 +93,8 @@ log_stderr(const char *process, const struct log_record *rec)
 	int prefix;
 
 	if (log_state.is_journal) {
-		prefix = snprintf(line, LOG_PREFIX_MAX, "<%d>%.31s: ",
-		    log_levels[rec->level].syslog, process);
+		prefix = snprintf(line, LOG_PREFIX_MAX,
+		    "<%d>%.31s: ", log_levels[rec->level].syslog, process);
 	} else {
 		clock_iso_jst(clock_wall_ms(), iso);
 		prefix = snprintf(line, LOG_PREFIX_MAX, "%s %.31s %s: ", iso,
@@ -115,7 +115,7 @@ log_send(const struct log_record *rec)
 	size_t size = offsetof(struct log_record, text) + rec->len;
 
 	return send(log_state.fd, rec, size, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-	    (ssize_t)size;
+	       (ssize_t)size;
 }
 
 static void
@@ -168,13 +168,13 @@ log_format(enum log_level level, const char *fmt, va_list ap)
 }
 
 /* va_start must stand in the variadic function itself. */
-#define LOG_FORMAT(severity, fmt)                          \
-	do {                                               \
-		va_list ap_;                               \
-                                                           \
-		va_start(ap_, fmt);                        \
-		log_format((severity), (fmt), ap_);        \
-		va_end(ap_);                               \
+#define LOG_FORMAT(severity, fmt)                                              \
+	do {                                                                   \
+		va_list ap_;                                                   \
+                                                                               \
+		va_start(ap_, fmt);                                            \
+		log_format((severity), (fmt), ap_);                            \
+		va_end(ap_);                                                   \
 	} while (0)
 
 void

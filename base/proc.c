@@ -22,7 +22,7 @@
 /* What the parent needs to start and stop processes of other users. */
 static const unsigned proc_parent_caps[] = {CAP_SETUID, CAP_SETGID, CAP_KILL};
 
-#define PROC_PARENT_CAPS \
+#define PROC_PARENT_CAPS                                                       \
 	(sizeof(proc_parent_caps) / sizeof(proc_parent_caps[0]))
 
 /* Smallest number of keep from at on, -1 if none. */
@@ -47,8 +47,7 @@ proc_fill_stdio(void)
 	do {
 		fd = open("/dev/null", O_RDWR);
 		if (fd == -1)
-			log_fatal("cannot open /dev/null: %s",
-			    strerror(errno));
+			log_fatal("cannot open /dev/null: %s", strerror(errno));
 	} while (fd < PROC_FIRST_FD);
 	close(fd);
 }
@@ -61,8 +60,8 @@ proc_close_fds(const int *keep, int keep_count)
 
 	while ((kept = proc_next_kept(keep, keep_count, at)) != -1) {
 		if (kept > at)
-			failed |= close_range((unsigned)at,
-			    (unsigned)kept - 1, 0);
+			failed |=
+			    close_range((unsigned)at, (unsigned)kept - 1, 0);
 		if (fcntl(kept, F_SETFD, FD_CLOEXEC) != 0)
 			log_fatal("fd %d was not handed over", kept);
 		at = kept + 1;
@@ -92,8 +91,8 @@ proc_limits(const struct proc_spec *spec)
 		log_fatal("cannot read RLIMIT_NOFILE: %s", strerror(errno));
 	if (fds.rlim_max < spec->sandbox.max_fds && geteuid() != 0)
 		log_fatal("needs %u open files, the limit is %ju: raise "
-		    "LimitNOFILE= or ulimit -n", spec->sandbox.max_fds,
-		    (uintmax_t)fds.rlim_max);
+			  "LimitNOFILE= or ulimit -n",
+		    spec->sandbox.max_fds, (uintmax_t)fds.rlim_max);
 	fds.rlim_cur = fds.rlim_max = spec->sandbox.max_fds;
 	if (setrlimit(RLIMIT_NOFILE, &fds) != 0)
 		log_fatal("cannot set RLIMIT_NOFILE to %u: %s",
@@ -135,10 +134,11 @@ proc_lock_memory(void)
 		flags = MCL_CURRENT | MCL_ONFAULT;
 	if (mlockall(flags) != 0)
 		log_warn("memory is not locked, keys may reach swap: %s: set "
-		    "LimitMEMLOCK=infinity", strerror(errno));
+			 "LimitMEMLOCK=infinity",
+		    strerror(errno));
 	else if (limit.rlim_cur != RLIM_INFINITY)
 		log_warn("only memory of the start is locked, keys may reach "
-		    "swap: set LimitMEMLOCK=infinity");
+			 "swap: set LimitMEMLOCK=infinity");
 #endif
 }
 
@@ -160,7 +160,8 @@ proc_open_dir(const struct proc_dir *dir, bool is_last_try)
 		return -1;
 	if (path_fd == -1 || fstat(path_fd, &st) != 0)
 		log_fatal("cannot open %s: %s: make it, or correct the "
-		    "setting that names it", dir->path, strerror(errno));
+			  "setting that names it",
+		    dir->path, strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		flags |= O_RDONLY | O_DIRECTORY;
 	else if (S_ISREG(st.st_mode))
@@ -189,8 +190,7 @@ proc_open_dirs(const struct proc_spec *spec, int *dir_fds, bool is_last_try)
 
 	for (i = 0; i < spec->dir_count; i++) {
 		if (dir_fds[i] == -1)
-			dir_fds[i] = proc_open_dir(&spec->dirs[i],
-			    is_last_try);
+			dir_fds[i] = proc_open_dir(&spec->dirs[i], is_last_try);
 	}
 }
 
@@ -222,7 +222,7 @@ static void
 proc_set_caps(const struct proc_spec *spec)
 {
 	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
+	    .version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	struct __user_cap_data_struct want[_LINUX_CAPABILITY_U32S_3] = {0};
 	struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3] = {0};
@@ -257,7 +257,7 @@ proc_check_ids(const struct proc_spec *spec)
 	/* The parent's CAP_SETUID lets it come back by design. */
 	if (!spec->has_caps && spec->uid != 0 &&
 	    (setresuid((uid_t)-1, 0, (uid_t)-1) == 0 ||
-	    setresgid((gid_t)-1, 0, (gid_t)-1) == 0))
+		setresgid((gid_t)-1, 0, (gid_t)-1) == 0))
 		log_fatal("root's ids can be taken back");
 }
 
@@ -270,8 +270,8 @@ proc_drop_ids(const struct proc_spec *spec)
 	if (has_uid && spec->gid == (gid_t)-1)
 		log_panic("process row %s: uid without gid", spec->name);
 	if (!is_root) {
-		if (has_uid && (spec->uid != geteuid() ||
-		    spec->gid != getegid()))
+		if (has_uid &&
+		    (spec->uid != geteuid() || spec->gid != getegid()))
 			log_fatal("must be started as root to become user %u",
 			    (unsigned)spec->uid);
 		/* User namespaces and odd starters leave some behind. */
@@ -282,11 +282,10 @@ proc_drop_ids(const struct proc_spec *spec)
 	if (spec->has_caps && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
 		log_fatal("cannot keep capabilities: %s", strerror(errno));
 	if (has_uid && (setgroups(0, NULL) != 0 ||
-	    setresgid(spec->gid, spec->gid, spec->gid) != 0 ||
-	    setresuid(spec->uid, spec->uid, spec->uid) != 0))
+			   setresgid(spec->gid, spec->gid, spec->gid) != 0 ||
+			   setresuid(spec->uid, spec->uid, spec->uid) != 0))
 		log_fatal("cannot become user %u, group %u: %s",
-		    (unsigned)spec->uid, (unsigned)spec->gid,
-		    strerror(errno));
+		    (unsigned)spec->uid, (unsigned)spec->gid, strerror(errno));
 	proc_set_caps(spec);
 	if (has_uid)
 		proc_check_ids(spec);
@@ -311,7 +310,8 @@ proc_enter_sandbox(const struct proc_spec *spec, const int *dir_fds)
 	sandbox.path_count = count;
 	err = sandbox_enter(&sandbox);
 	if (err != GW_OK)
-		log_fatal("cannot enter the sandbox: %s; the reason stands "
+		log_fatal(
+		    "cannot enter the sandbox: %s; the reason stands "
 		    "above, gatewayctl doctor says what this machine lacks",
 		    err_text_en(err));
 	log_info("sandboxed");

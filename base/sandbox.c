@@ -21,41 +21,40 @@
 #define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ULL << 15) /* ABI 5, Linux 6.10 */
 #endif
 #ifndef LANDLOCK_ACCESS_NET_BIND_TCP
-#define LANDLOCK_ACCESS_NET_BIND_TCP	(1ULL << 0) /* ABI 4, Linux 6.7 */
+#define LANDLOCK_ACCESS_NET_BIND_TCP    (1ULL << 0) /* ABI 4, Linux 6.7 */
 #define LANDLOCK_ACCESS_NET_CONNECT_TCP (1ULL << 1)
 #endif
 #ifndef LANDLOCK_SCOPE_SIGNAL
 #define LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET (1ULL << 0) /* ABI 6, 6.12 */
-#define LANDLOCK_SCOPE_SIGNAL		    (1ULL << 1)
+#define LANDLOCK_SCOPE_SIGNAL               (1ULL << 1)
 #endif
 #ifndef PR_SET_MDWE
-#define PR_SET_MDWE	       65 /* Linux 6.3 */
+#define PR_SET_MDWE              65 /* Linux 6.3 */
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
 
 #define SANDBOX_RULE_PATH 1
 #define SANDBOX_RULE_PORT 2
 
-#define SANDBOX_ABI_MIN	     2
+#define SANDBOX_ABI_MIN      2
 #define SANDBOX_ABI_TRUNCATE 3
-#define SANDBOX_ABI_NET	     4
+#define SANDBOX_ABI_NET      4
 #define SANDBOX_ABI_IOCTL    5
 #define SANDBOX_ABI_SCOPE    6
 
 /* Rights that exist for a rule on a file; the rest is for directories. */
-#define SANDBOX_FILE_RIGHTS                                             \
-	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |    \
+#define SANDBOX_FILE_RIGHTS                                                    \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |           \
 	    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE)
 
 /* Every right of ABI 2. */
-#define SANDBOX_FS_ALL                                                     \
-	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |      \
-	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |   \
-	    LANDLOCK_ACCESS_FS_REMOVE_DIR |                                \
-	    LANDLOCK_ACCESS_FS_REMOVE_FILE |                               \
-	    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |   \
-	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |   \
-	    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
+#define SANDBOX_FS_ALL                                                         \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |          \
+	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |       \
+	    LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |   \
+	    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |       \
+	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |       \
+	    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |     \
 	    LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER)
 
 /* struct landlock_ruleset_attr as of ABI 6; zeros beyond an ABI are fine. */
@@ -76,15 +75,14 @@ static const struct {
 	unsigned right;
 	uint64_t access;
 } sandbox_rights[] = {
-	{SANDBOX_READ,
-	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR},
-	{SANDBOX_WRITE,
-	    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE},
-	{SANDBOX_MAKE,
-	    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
-	    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR},
-	{SANDBOX_REFER, LANDLOCK_ACCESS_FS_REFER},
-	{SANDBOX_EXEC, LANDLOCK_ACCESS_FS_EXECUTE},
+    {SANDBOX_READ, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR},
+    {SANDBOX_WRITE,
+	LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE},
+    {SANDBOX_MAKE, LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR |
+		       LANDLOCK_ACCESS_FS_REMOVE_FILE |
+		       LANDLOCK_ACCESS_FS_REMOVE_DIR},
+    {SANDBOX_REFER, LANDLOCK_ACCESS_FS_REFER},
+    {SANDBOX_EXEC, LANDLOCK_ACCESS_FS_EXECUTE},
 };
 
 static enum gw_err
@@ -99,8 +97,7 @@ sandbox_join(struct sandbox_call *dst, int size, int *used,
     const struct sandbox_call *rows, int count)
 {
 	if (count < 0 || *used < 0 || count > size - *used)
-		log_panic("sandbox: %d and %d rows for %d", *used, count,
-		    size);
+		log_panic("sandbox: %d and %d rows for %d", *used, count, size);
 	memcpy(dst + *used, rows, (size_t)count * sizeof(*rows));
 	*used += count;
 }
@@ -201,7 +198,7 @@ sandbox_handled(const struct sandbox_spec *spec, int abi)
 		set.fs |= LANDLOCK_ACCESS_FS_TRUNCATE;
 	if (abi >= SANDBOX_ABI_NET)
 		set.net = LANDLOCK_ACCESS_NET_BIND_TCP |
-		    LANDLOCK_ACCESS_NET_CONNECT_TCP;
+			  LANDLOCK_ACCESS_NET_CONNECT_TCP;
 	if (abi >= SANDBOX_ABI_IOCTL)
 		set.fs |= LANDLOCK_ACCESS_FS_IOCTL_DEV;
 	if (abi >= SANDBOX_ABI_SCOPE) {
@@ -213,15 +210,14 @@ sandbox_handled(const struct sandbox_spec *spec, int abi)
 }
 
 static enum gw_err
-sandbox_add_path(int ruleset, const struct sandbox_path *path,
-    uint64_t handled)
+sandbox_add_path(int ruleset, const struct sandbox_path *path, uint64_t handled)
 {
 	struct landlock_path_beneath_attr rule = {.parent_fd = path->fd};
 	struct stat st;
 	size_t i;
 
 	for (i = 0; i < sizeof(sandbox_rights) / sizeof(sandbox_rights[0]);
-	    i++) {
+	     i++) {
 		if (path->rights & sandbox_rights[i].right)
 			rule.allowed_access |= sandbox_rights[i].access;
 	}
@@ -234,7 +230,7 @@ sandbox_add_path(int ruleset, const struct sandbox_path *path,
 	if (rule.allowed_access == 0)
 		return GW_OK;
 	if (syscall(SYS_landlock_add_rule, ruleset, SANDBOX_RULE_PATH, &rule,
-	    0u) != 0)
+		0u) != 0)
 		return sandbox_failed("landlock_add_rule", errno);
 	return GW_OK;
 }
@@ -243,12 +239,12 @@ static enum gw_err
 sandbox_add_port(int ruleset, uint16_t port)
 {
 	struct sandbox_port rule = {
-		.access = LANDLOCK_ACCESS_NET_CONNECT_TCP,
-		.port = port,
+	    .access = LANDLOCK_ACCESS_NET_CONNECT_TCP,
+	    .port = port,
 	};
 
 	if (syscall(SYS_landlock_add_rule, ruleset, SANDBOX_RULE_PORT, &rule,
-	    0u) != 0)
+		0u) != 0)
 		return sandbox_failed("landlock_add_rule", errno);
 	return GW_OK;
 }
@@ -263,19 +259,19 @@ sandbox_landlock(const struct sandbox_spec *spec)
 
 	if (abi < SANDBOX_ABI_MIN) {
 		log_err("sandbox: Landlock ABI %d, at least %d is needed: "
-		    "start a kernel of 5.19 or later with landlock in lsm=",
+			"start a kernel of 5.19 or later with landlock in lsm=",
 		    abi, SANDBOX_ABI_MIN);
 		return GW_EVERSION;
 	}
 	set = sandbox_handled(spec, abi);
-	ruleset = (int)syscall(SYS_landlock_create_ruleset, &set, sizeof(set),
-	    0u);
+	ruleset =
+	    (int)syscall(SYS_landlock_create_ruleset, &set, sizeof(set), 0u);
 	if (ruleset == -1)
 		return sandbox_failed("landlock_create_ruleset", errno);
 	for (i = 0; i < spec->path_count && err == GW_OK; i++)
 		err = sandbox_add_path(ruleset, &spec->paths[i], set.fs);
-	for (i = 0; set.net != 0 && i < spec->connect_port_count &&
-	    err == GW_OK; i++)
+	for (i = 0;
+	     set.net != 0 && i < spec->connect_port_count && err == GW_OK; i++)
 		err = sandbox_add_port(ruleset, spec->connect_ports[i]);
 	if (err == GW_OK &&
 	    syscall(SYS_landlock_restrict_self, ruleset, 0u) != 0)
@@ -297,21 +293,22 @@ sandbox_add_call(scmp_filter_ctx filter, const struct sandbox_call *call)
 	if (number < 0)
 		return 0;
 	if (strcmp(call->name, "clone3") == 0)
-		return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS),
-		    number, 0);
+		return seccomp_rule_add(
+		    filter, SCMP_ACT_ERRNO(ENOSYS), number, 0);
 	if (arg_count == 1) {
 		cmp.arg = (unsigned)call->arg_index;
 		cmp.datum_a = call->arg_mask;
-		cmp.datum_b = call->arg_value == SANDBOX_SELF ?
-		    (uint64_t)getpid() : call->arg_value & call->arg_mask;
+		cmp.datum_b = call->arg_value == SANDBOX_SELF
+				  ? (uint64_t)getpid()
+				  : call->arg_value & call->arg_mask;
 	}
-	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number,
-	    arg_count, &cmp);
+	return seccomp_rule_add_array(
+	    filter, SCMP_ACT_ALLOW, number, arg_count, &cmp);
 }
 
 static enum gw_err
-sandbox_add_calls(scmp_filter_ctx filter, const struct sandbox_call *calls,
-    int count)
+sandbox_add_calls(
+    scmp_filter_ctx filter, const struct sandbox_call *calls, int count)
 {
 	int i, result;
 
@@ -335,8 +332,8 @@ sandbox_filter_new(scmp_filter_ctx *out)
 	filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (filter == NULL)
 		return sandbox_failed("seccomp_init", ENOMEM);
-	failed |= seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
-	    SCMP_ACT_KILL_PROCESS);
+	failed |= seccomp_attr_set(
+	    filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	failed |= seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	/* Set already; the second layer may not call prctl any more. */
 	failed |= seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
@@ -375,14 +372,13 @@ sandbox_enter(const struct sandbox_spec *spec)
 		err = sandbox_filter_new(&filter);
 	if (err != GW_OK)
 		return err;
-	err = sandbox_add_calls(filter, sandbox_base_calls,
-	    sandbox_base_call_count);
+	err = sandbox_add_calls(
+	    filter, sandbox_base_calls, sandbox_base_call_count);
 	if (err == GW_OK)
-		err = sandbox_add_calls(filter, spec->calls,
-		    spec->call_count);
+		err = sandbox_add_calls(filter, spec->calls, spec->call_count);
 	if (err == GW_OK && !spec->deny_fork)
-		err = sandbox_add_calls(filter, sandbox_fork_calls,
-		    sandbox_fork_call_count);
+		err = sandbox_add_calls(
+		    filter, sandbox_fork_calls, sandbox_fork_call_count);
 	if (err == GW_OK)
 		err = sandbox_limits(spec);
 	if (err == GW_OK)
@@ -396,8 +392,8 @@ sandbox_enter(const struct sandbox_spec *spec)
 }
 
 enum gw_err
-sandbox_narrow(const struct sandbox_spec *spec,
-    const struct sandbox_call *only, int only_count)
+sandbox_narrow(const struct sandbox_spec *spec, const struct sandbox_call *only,
+    int only_count)
 {
 	scmp_filter_ctx filter = NULL;
 	enum gw_err err;

@@ -26,7 +26,7 @@ put_all(struct buf *b)
 }
 
 static const uint8_t all_bytes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
-	14, 15, 0, 0, 'a', 'b', '7', '-', 'x', 0xff};
+    14, 15, 0, 0, 'a', 'b', '7', '-', 'x', 0xff};
 
 START_TEST(bytes_are_big_endian)
 {
@@ -56,8 +56,7 @@ START_TEST(limit_is_hard)
 	put_all(&b);
 	ck_assert_int_eq(buf_ok(&b), (size_t)_i >= sizeof(all_bytes));
 	ck_assert_uint_le(b.len, (size_t)_i);
-	ck_assert_mem_eq(b.data != NULL ? b.data : all_bytes, all_bytes,
-	    b.len);
+	ck_assert_mem_eq(b.data != NULL ? b.data : all_bytes, all_bytes, b.len);
 	buf_reset(&b);
 	ck_assert(buf_ok(&b));
 	buf_clear(&b);

@@ -8,7 +8,7 @@
 
 static const enum gw_err all[] = {
 #define X(name, value, class, en, ja) name,
-	GW_ERR_TABLE(X)
+    GW_ERR_TABLE(X)
 #undef X
 };
 
@@ -30,8 +30,8 @@ END_TEST
 
 START_TEST(unknown_codes_are_bugs)
 {
-	static const int codes[] = {1, -ALL, -9999, 2147483647,
-		-2147483647 - 1};
+	static const int codes[] = {
+	    1, -ALL, -9999, 2147483647, -2147483647 - 1};
 	size_t i;
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
@@ -49,12 +49,24 @@ static const struct {
 	int number;
 	enum gw_err err;
 } numbers[] = {
-	{0, GW_OK},	       {ENOSPC, GW_ESPACE},   {EDQUOT, GW_ESPACE},
-	{EIO, GW_EIO},	       {ENOMEM, GW_ENOMEM},   {ENOENT, GW_ENOENT},
-	{EEXIST, GW_EEXIST},   {EACCES, GW_EDENIED},  {EPERM, GW_EDENIED},
-	{ELOOP, GW_EDENIED},   {EAGAIN, GW_EAGAIN},   {EPIPE, GW_ECLOSED},
-	{ECONNRESET, GW_ECLOSED}, {EFBIG, GW_ELIMIT}, {EROFS, GW_ESYS},
-	{EBADF, GW_ESYS},      {12345, GW_ESYS},      {-1, GW_ESYS},
+    {0, GW_OK},
+    {ENOSPC, GW_ESPACE},
+    {EDQUOT, GW_ESPACE},
+    {EIO, GW_EIO},
+    {ENOMEM, GW_ENOMEM},
+    {ENOENT, GW_ENOENT},
+    {EEXIST, GW_EEXIST},
+    {EACCES, GW_EDENIED},
+    {EPERM, GW_EDENIED},
+    {ELOOP, GW_EDENIED},
+    {EAGAIN, GW_EAGAIN},
+    {EPIPE, GW_ECLOSED},
+    {ECONNRESET, GW_ECLOSED},
+    {EFBIG, GW_ELIMIT},
+    {EROFS, GW_ESYS},
+    {EBADF, GW_ESYS},
+    {12345, GW_ESYS},
+    {-1, GW_ESYS},
 };
 
 START_TEST(errno_is_mapped)
@@ -74,8 +86,8 @@ main(void)
 	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, every_code_has_texts, 0, ALL);
 	tcase_add_test(tcase, unknown_codes_are_bugs);
-	tcase_add_loop_test(tcase, errno_is_mapped, 0,
-	    sizeof(numbers) / sizeof(numbers[0]));
+	tcase_add_loop_test(
+	    tcase, errno_is_mapped, 0, sizeof(numbers) / sizeof(numbers[0]));
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

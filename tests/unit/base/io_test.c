@@ -25,8 +25,8 @@ static struct scratch scratch;
  */
 static struct {
 	int calls;
-	int at;	    /* 0: never */
-	int number; /* errno, or -1 to kill */
+	int at;          /* 0: never */
+	int number;      /* errno, or -1 to kill */
 	bool is_for_all; /* every call from at on */
 	bool tears;
 	enum io_op last;
@@ -86,30 +86,31 @@ static const struct {
 	int flags;
 	enum gw_err want;
 } opens[] = {
-	{"file", O_RDONLY, GW_OK},
-	{"dir/file", O_RDONLY, GW_OK},
-	{"dir/../file", O_RDONLY, GW_OK},
-	{"new", O_WRONLY | O_CREAT | O_EXCL, GW_OK},
-	{"new", O_RDONLY, GW_ENOENT},
-	{"file", O_WRONLY | O_CREAT | O_EXCL, GW_EEXIST},
-	{"link", O_RDONLY, GW_EDENIED},
-	{"link", O_WRONLY | O_CREAT, GW_EDENIED},
-	{"dirlink/file", O_RDONLY, GW_EDENIED},
-	{"out/passwd", O_RDONLY, GW_EDENIED},
-	{"../", O_RDONLY | O_DIRECTORY, GW_EDENIED},
-	{"dir/../../x", O_RDONLY, GW_EDENIED},
-	{"/etc/passwd", O_RDONLY, GW_EDENIED},
-	{"file/x", O_RDONLY, GW_ENOENT},
-	{"dir", O_RDONLY | O_DIRECTORY, GW_OK},
-	{"dir", O_PATH, GW_OK},
+    {"file", O_RDONLY, GW_OK},
+    {"dir/file", O_RDONLY, GW_OK},
+    {"dir/../file", O_RDONLY, GW_OK},
+    {"new", O_WRONLY | O_CREAT | O_EXCL, GW_OK},
+    {"new", O_RDONLY, GW_ENOENT},
+    {"file", O_WRONLY | O_CREAT | O_EXCL, GW_EEXIST},
+    {"link", O_RDONLY, GW_EDENIED},
+    {"link", O_WRONLY | O_CREAT, GW_EDENIED},
+    {"dirlink/file", O_RDONLY, GW_EDENIED},
+    {"out/passwd", O_RDONLY, GW_EDENIED},
+    {"../", O_RDONLY | O_DIRECTORY, GW_EDENIED},
+    {"dir/../../x", O_RDONLY, GW_EDENIED},
+    {"/etc/passwd", O_RDONLY, GW_EDENIED},
+    {"file/x", O_RDONLY, GW_ENOENT},
+    {"dir", O_RDONLY | O_DIRECTORY, GW_OK},
+    {"dir", O_PATH, GW_OK},
 };
 
 START_TEST(open_stays_beneath)
 {
 	int fd = -1;
 
-	ck_assert_int_eq(io_openat(scratch.fd, opens[_i].path,
-	    opens[_i].flags, 0640, &fd), opens[_i].want);
+	ck_assert_int_eq(
+	    io_openat(scratch.fd, opens[_i].path, opens[_i].flags, 0640, &fd),
+	    opens[_i].want);
 	if (opens[_i].want != GW_OK) {
 		ck_assert_int_eq(fd, -1);
 		return;
@@ -176,45 +177,45 @@ static const struct {
 	const char *path;
 	enum gw_err want;
 } names[] = {
-	{do_mkdir, "made", GW_OK},
-	{do_mkdir, "dir/made", GW_OK},
-	{do_mkdir, "dir", GW_EEXIST},
-	{do_mkdir, "dirlink/made", GW_EDENIED},
-	{do_mkdir, "out/made", GW_EDENIED},
-	{do_mkdir, "../made", GW_EDENIED},
-	{do_mkdir, "/made", GW_EDENIED},
-	{do_mkdir, "none/made", GW_ENOENT},
-	{do_mkdir, "", GW_EINVAL},
-	{do_mkdir, ".", GW_EINVAL},
-	{do_mkdir, "..", GW_EINVAL},
-	{do_mkdir, "dir/..", GW_EINVAL},
-	{do_unlink, "file", GW_OK},
-	{do_unlink, "link", GW_OK},
-	{do_unlink, "dir/file", GW_OK},
-	{do_unlink, "dirlink/file", GW_EDENIED},
-	{do_unlink, "none", GW_ENOENT},
-	{do_rename_to, "renamed", GW_OK},
-	{do_rename_to, "dir/renamed", GW_OK},
-	{do_rename_to, "dir/file", GW_EEXIST},
-	{do_rename_to, "dirlink/renamed", GW_EDENIED},
-	{do_rename_to, "../renamed", GW_EDENIED},
-	{do_rename_from, "dir/file", GW_OK},
-	{do_rename_from, "dir", GW_OK},
-	{do_rename_from, "dirlink/file", GW_EDENIED},
-	{do_rename_from, "none", GW_ENOENT},
-	{do_stat, "file", GW_OK},
-	{do_stat, "link", GW_OK},
-	{do_stat, "dirlink/file", GW_EDENIED},
-	{do_stat, "none", GW_ENOENT},
-	{do_replace, "file", GW_OK},
-	{do_replace, "dir/file", GW_OK},
-	{do_replace, "dir/new", GW_OK},
-	{do_replace, "dirlink/file", GW_EDENIED},
-	{do_replace, "../x", GW_EDENIED},
-	{do_load, "file", GW_OK},
-	{do_load, "link", GW_EDENIED},
-	{do_load, "dir", GW_EFORMAT},
-	{do_load, "none", GW_ENOENT},
+    {do_mkdir, "made", GW_OK},
+    {do_mkdir, "dir/made", GW_OK},
+    {do_mkdir, "dir", GW_EEXIST},
+    {do_mkdir, "dirlink/made", GW_EDENIED},
+    {do_mkdir, "out/made", GW_EDENIED},
+    {do_mkdir, "../made", GW_EDENIED},
+    {do_mkdir, "/made", GW_EDENIED},
+    {do_mkdir, "none/made", GW_ENOENT},
+    {do_mkdir, "", GW_EINVAL},
+    {do_mkdir, ".", GW_EINVAL},
+    {do_mkdir, "..", GW_EINVAL},
+    {do_mkdir, "dir/..", GW_EINVAL},
+    {do_unlink, "file", GW_OK},
+    {do_unlink, "link", GW_OK},
+    {do_unlink, "dir/file", GW_OK},
+    {do_unlink, "dirlink/file", GW_EDENIED},
+    {do_unlink, "none", GW_ENOENT},
+    {do_rename_to, "renamed", GW_OK},
+    {do_rename_to, "dir/renamed", GW_OK},
+    {do_rename_to, "dir/file", GW_EEXIST},
+    {do_rename_to, "dirlink/renamed", GW_EDENIED},
+    {do_rename_to, "../renamed", GW_EDENIED},
+    {do_rename_from, "dir/file", GW_OK},
+    {do_rename_from, "dir", GW_OK},
+    {do_rename_from, "dirlink/file", GW_EDENIED},
+    {do_rename_from, "none", GW_ENOENT},
+    {do_stat, "file", GW_OK},
+    {do_stat, "link", GW_OK},
+    {do_stat, "dirlink/file", GW_EDENIED},
+    {do_stat, "none", GW_ENOENT},
+    {do_replace, "file", GW_OK},
+    {do_replace, "dir/file", GW_OK},
+    {do_replace, "dir/new", GW_OK},
+    {do_replace, "dirlink/file", GW_EDENIED},
+    {do_replace, "../x", GW_EDENIED},
+    {do_load, "file", GW_OK},
+    {do_load, "link", GW_EDENIED},
+    {do_load, "dir", GW_EFORMAT},
+    {do_load, "none", GW_ENOENT},
 };
 
 START_TEST(names_stay_beneath)
@@ -247,8 +248,8 @@ START_TEST(bytes_come_back)
 	size_t got = 0;
 	int fd = -1;
 
-	ck_assert_int_eq(io_openat(scratch.fd, "f", O_RDWR | O_CREAT, 0600,
-	    &fd), GW_OK);
+	ck_assert_int_eq(
+	    io_openat(scratch.fd, "f", O_RDWR | O_CREAT, 0600, &fd), GW_OK);
 	ck_assert_int_eq(io_write_full(fd, "0123456789", 10), GW_OK);
 	ck_assert_int_eq(io_pwrite_full(fd, "ab", 2, 4), GW_OK);
 	ck_assert_int_eq(io_pread_full(fd, data, 10, 0), GW_OK);
@@ -312,8 +313,8 @@ START_TEST(memfd_is_sealed)
 	ck_assert_int_eq(io_truncate(fd, 9), GW_EDENIED);
 	ck_assert_int_eq(io_seal(fd), GW_EDENIED);
 	/* A plain file that a sibling passes off as sealed. */
-	ck_assert_int_eq(io_openat(scratch.fd, "file", O_RDONLY, 0, &plain),
-	    GW_OK);
+	ck_assert_int_eq(
+	    io_openat(scratch.fd, "file", O_RDONLY, 0, &plain), GW_OK);
 	ck_assert_int_eq(io_check_sealed(plain, &size), GW_EPROTO);
 	ck_assert_int_eq(io_check_sealed(-1, &size), GW_EPROTO);
 	io_drop(&plain);
@@ -323,8 +324,8 @@ END_TEST
 
 START_TEST(half_sealed_is_not_sealed)
 {
-	static const int all[] = {F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE,
-		F_SEAL_SEAL};
+	static const int all[] = {
+	    F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_SEAL};
 	uint64_t size;
 	int fd = -1, i, seals = 0;
 
@@ -342,22 +343,22 @@ START_TEST(load_has_a_limit)
 	uint8_t *data = NULL;
 	size_t len = 0;
 
-	ck_assert_int_eq(io_load_file(scratch.fd, "file", 6, &data, &len),
-	    GW_ELIMIT);
+	ck_assert_int_eq(
+	    io_load_file(scratch.fd, "file", 6, &data, &len), GW_ELIMIT);
 	ck_assert_ptr_null(data);
-	ck_assert_int_eq(io_load_file(scratch.fd, "file", 7, &data, &len),
-	    GW_OK);
+	ck_assert_int_eq(
+	    io_load_file(scratch.fd, "file", 7, &data, &len), GW_OK);
 	ck_assert_uint_eq(len, 7);
 	ck_assert_str_eq((char *)data, "content");
 	mem_free(data);
 	scratch_put(&scratch, "empty", "");
-	ck_assert_int_eq(io_load_file(scratch.fd, "empty", 0, &data, &len),
-	    GW_OK);
+	ck_assert_int_eq(
+	    io_load_file(scratch.fd, "empty", 0, &data, &len), GW_OK);
 	ck_assert_uint_eq(len, 0);
 	mem_free(data);
 	ck_assert_int_eq(mkfifoat(scratch.fd, "fifo", 0600), 0);
-	ck_assert_int_eq(io_load_file(scratch.fd, "fifo", 9, &data, &len),
-	    GW_EFORMAT);
+	ck_assert_int_eq(
+	    io_load_file(scratch.fd, "fifo", 9, &data, &len), GW_EFORMAT);
 }
 END_TEST
 
@@ -366,8 +367,7 @@ START_TEST(replace_sets_the_mode)
 	struct stat st;
 	mode_t old = umask(077);
 
-	ck_assert_int_eq(io_replace_file(scratch.fd, "m", "x", 1, 0644),
-	    GW_OK);
+	ck_assert_int_eq(io_replace_file(scratch.fd, "m", "x", 1, 0644), GW_OK);
 	ck_assert_int_eq(io_statat(scratch.fd, "m", &st), GW_OK);
 	ck_assert_uint_eq(st.st_mode & 07777, 0644);
 	ck_assert(!scratch_exists(&scratch, ".m.new"));
@@ -378,8 +378,8 @@ END_TEST
 START_TEST(leftovers_are_no_obstacle)
 {
 	scratch_put(&scratch, ".file.new", "torn by a crash, and longer");
-	ck_assert_int_eq(io_replace_file(scratch.fd, "file", "next", 4, 0600),
-	    GW_OK);
+	ck_assert_int_eq(
+	    io_replace_file(scratch.fd, "file", "next", 4, 0600), GW_OK);
 	ck_assert(scratch_has(&scratch, "file", "next"));
 	ck_assert(!scratch_exists(&scratch, ".file.new"));
 }
@@ -526,15 +526,23 @@ op_close(int fd)
 }
 
 static const struct op_row ops[] = {
-	{IO_OPEN, op_open},	    {IO_OPEN, op_open_dir},
-	{IO_OPEN, op_memfd},	    {IO_MKDIR, op_mkdir},
-	{IO_READ, op_read},	    {IO_READ, op_read_some},
-	{IO_READ, op_pread},	    {IO_WRITE, op_write},
-	{IO_WRITE, op_pwrite},	    {IO_FSYNC, op_fsync},
-	{IO_FSYNC, op_fdatasync},   {IO_ALLOCATE, op_allocate},
-	{IO_TRUNCATE, op_truncate}, {IO_RENAME, op_rename},
-	{IO_UNLINK, op_unlink},	    {IO_CHOWN, op_chown},
-	{IO_CLOSE, op_close},
+    {IO_OPEN, op_open},
+    {IO_OPEN, op_open_dir},
+    {IO_OPEN, op_memfd},
+    {IO_MKDIR, op_mkdir},
+    {IO_READ, op_read},
+    {IO_READ, op_read_some},
+    {IO_READ, op_pread},
+    {IO_WRITE, op_write},
+    {IO_WRITE, op_pwrite},
+    {IO_FSYNC, op_fsync},
+    {IO_FSYNC, op_fdatasync},
+    {IO_ALLOCATE, op_allocate},
+    {IO_TRUNCATE, op_truncate},
+    {IO_RENAME, op_rename},
+    {IO_UNLINK, op_unlink},
+    {IO_CHOWN, op_chown},
+    {IO_CLOSE, op_close},
 };
 
 static enum gw_err
@@ -553,8 +561,7 @@ START_TEST(every_operation_fails_once)
 	size_t i;
 	int fd = -1;
 
-	ck_assert_int_eq(io_openat(scratch.fd, "file", O_RDWR, 0, &fd),
-	    GW_OK);
+	ck_assert_int_eq(io_openat(scratch.fd, "file", O_RDWR, 0, &fd), GW_OK);
 	for (i = 0; i < 2; i++) {
 		ck_assert_int_eq(io_stat(fd, &before), GW_OK);
 		arm(1, numbers[i]);
@@ -575,8 +582,9 @@ START_TEST(write_is_torn)
 {
 	int fd = -1;
 
-	ck_assert_int_eq(io_openat(scratch.fd, "torn", O_WRONLY | O_CREAT,
-	    0600, &fd), GW_OK);
+	ck_assert_int_eq(
+	    io_openat(scratch.fd, "torn", O_WRONLY | O_CREAT, 0600, &fd),
+	    GW_OK);
 	arm(1, 0);
 	fault.tears = true;
 	ck_assert_int_eq(io_write_full(fd, "12345678", 8), GW_EIO);
@@ -591,11 +599,11 @@ static const struct fault_kind {
 	bool is_for_all;
 	bool tears;
 } kinds[] = {
-	{EIO, false, false},
-	{ENOSPC, false, false},
-	{EIO, true, false},
-	{ENOSPC, true, false},
-	{0, false, true},
+    {EIO, false, false},
+    {ENOSPC, false, false},
+    {EIO, true, false},
+    {ENOSPC, true, false},
+    {0, false, true},
 };
 
 #define REPLACE_CALLS_MAX 20
@@ -663,8 +671,9 @@ static int
 replace_child(void *arg)
 {
 	arm(*(int *)arg, -1);
-	return io_replace_file(scratch.fd, "file", "newer", 5, 0600) == GW_OK ?
-	    0 : 1;
+	return io_replace_file(scratch.fd, "file", "newer", 5, 0600) == GW_OK
+		   ? 0
+		   : 1;
 }
 
 START_TEST(replace_survives_kill)
@@ -675,7 +684,7 @@ START_TEST(replace_survives_kill)
 		scratch_put(&scratch, "file", "old");
 		status = scratch_fork(replace_child, &n);
 		ck_assert(scratch_has(&scratch, "file", "old") ||
-		    scratch_has(&scratch, "file", "newer"));
+			  scratch_has(&scratch, "file", "newer"));
 		/* What the dead one left behind is in nobody's way. */
 		ck_assert_int_eq(do_replace("file"), GW_OK);
 		ck_assert(scratch_has(&scratch, "file", "x"));

@@ -9,7 +9,7 @@
 
 #include "tests/unit/base/scratch.h"
 
-#define LIMIT 4096
+#define LIMIT   4096
 #define TEXT(s) s, sizeof(s) - 1
 
 static const struct {
@@ -17,28 +17,32 @@ static const struct {
 	size_t size;
 	const char *want;
 } strings[] = {
-	{TEXT(""), "\"\""},
-	{TEXT("plain"), "\"plain\""},
-	{TEXT("\"\\/"), "\"\\\"\\\\/\""},
-	{TEXT("\b\f\n\r\t"), "\"\\b\\f\\n\\r\\t\""},
-	{TEXT("\0\1\x1f\x7f"), "\"\\u0000\\u0001\\u001f\\u007f\""},
-	{TEXT("関所"), "\"関所\""},
-	{TEXT("\xf0\x9f\x9a\xaa"), "\"\xf0\x9f\x9a\xaa\""},
-	{TEXT("\xf4\x8f\xbf\xbf"), "\"\xf4\x8f\xbf\xbf\""},
-	/* CP932 for a name, and every way not to be UTF-8. */
-	{TEXT("\x8a\xd6.txt"), "\"\\\\x8a\\\\xd6.txt\""},
-	{TEXT("\x80"), "\"\\\\x80\""},
-	{TEXT("\xc0\xaf"), "\"\\\\xc0\\\\xaf\""},
-	{TEXT("\xc1\xbf"), "\"\\\\xc1\\\\xbf\""},
-	{TEXT("\xe0\x80\x80"), "\"\\\\xe0\\\\x80\\\\x80\""},
-	{TEXT("\xf0\x80\x80\x80"), "\"\\\\xf0\\\\x80\\\\x80\\\\x80\""},
-	{TEXT("\xed\xa0\x80"), "\"\\\\xed\\\\xa0\\\\x80\""},
-	{TEXT("\xf4\x90\x80\x80"), "\"\\\\xf4\\\\x90\\\\x80\\\\x80\""},
-	{TEXT("\xf5\x80\x80\x80"), "\"\\\\xf5\\\\x80\\\\x80\\\\x80\""},
-	{TEXT("\xff\xfe"), "\"\\\\xff\\\\xfe\""},
-	{TEXT("a\xe9\x96"), "\"a\\\\xe9\\\\x96\""},
-	{TEXT("\xe9" "a\xe9\x96\xa2"), "\"\\\\xe9a\xe9\x96\xa2\""},
-	{TEXT("\xe9\x96" "a"), "\"\\\\xe9\\\\x96a\""},
+    {TEXT(""), "\"\""},
+    {TEXT("plain"), "\"plain\""},
+    {TEXT("\"\\/"), "\"\\\"\\\\/\""},
+    {TEXT("\b\f\n\r\t"), "\"\\b\\f\\n\\r\\t\""},
+    {TEXT("\0\1\x1f\x7f"), "\"\\u0000\\u0001\\u001f\\u007f\""},
+    {TEXT("関所"), "\"関所\""},
+    {TEXT("\xf0\x9f\x9a\xaa"), "\"\xf0\x9f\x9a\xaa\""},
+    {TEXT("\xf4\x8f\xbf\xbf"), "\"\xf4\x8f\xbf\xbf\""},
+    /* CP932 for a name, and every way not to be UTF-8. */
+    {TEXT("\x8a\xd6.txt"), "\"\\\\x8a\\\\xd6.txt\""},
+    {TEXT("\x80"), "\"\\\\x80\""},
+    {TEXT("\xc0\xaf"), "\"\\\\xc0\\\\xaf\""},
+    {TEXT("\xc1\xbf"), "\"\\\\xc1\\\\xbf\""},
+    {TEXT("\xe0\x80\x80"), "\"\\\\xe0\\\\x80\\\\x80\""},
+    {TEXT("\xf0\x80\x80\x80"), "\"\\\\xf0\\\\x80\\\\x80\\\\x80\""},
+    {TEXT("\xed\xa0\x80"), "\"\\\\xed\\\\xa0\\\\x80\""},
+    {TEXT("\xf4\x90\x80\x80"), "\"\\\\xf4\\\\x90\\\\x80\\\\x80\""},
+    {TEXT("\xf5\x80\x80\x80"), "\"\\\\xf5\\\\x80\\\\x80\\\\x80\""},
+    {TEXT("\xff\xfe"), "\"\\\\xff\\\\xfe\""},
+    {TEXT("a\xe9\x96"), "\"a\\\\xe9\\\\x96\""},
+    {TEXT("\xe9"
+	  "a\xe9\x96\xa2"),
+	"\"\\\\xe9a\xe9\x96\xa2\""},
+    {TEXT("\xe9\x96"
+	  "a"),
+	"\"\\\\xe9\\\\x96a\""},
 };
 
 START_TEST(string_is_escaped)
@@ -151,8 +155,8 @@ end_too_much(void *arg)
 
 START_TEST(misuse_is_a_bug)
 {
-	static scratch_fn *const fns[] = {key_missing, key_in_array,
-		end_too_much};
+	static scratch_fn *const fns[] = {
+	    key_missing, key_in_array, end_too_much};
 	struct buf out;
 	int status;
 
@@ -172,8 +176,8 @@ main(void)
 	int failed;
 
 	suite_add_tcase(suite, tcase);
-	tcase_add_loop_test(tcase, string_is_escaped, 0,
-	    sizeof(strings) / sizeof(strings[0]));
+	tcase_add_loop_test(
+	    tcase, string_is_escaped, 0, sizeof(strings) / sizeof(strings[0]));
 	tcase_add_test(tcase, values_nest);
 	tcase_add_test(tcase, depth_is_limited);
 	tcase_add_loop_test(tcase, misuse_is_a_bug, 0, 3);

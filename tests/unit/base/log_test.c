@@ -24,12 +24,14 @@ static const struct {
 	const char *text;
 	const char *want;
 } lines[] = {
-	{"plain", "plain"},
-	{"two\nlines\r\n", "two?lines??"},
-	{"\x1b[31mred\a\x7f", "?[31mred??"},
-	{"\xc2\x9b" "31m", "??31m"},
-	{"\xc2\xa9 \xc3\xa9 関所", "\xc2\xa9 \xc3\xa9 関所"},
-	{"", ""},
+    {"plain", "plain"},
+    {"two\nlines\r\n", "two?lines??"},
+    {"\x1b[31mred\a\x7f", "?[31mred??"},
+    {"\xc2\x9b"
+     "31m",
+	"??31m"},
+    {"\xc2\xa9 \xc3\xa9 関所", "\xc2\xa9 \xc3\xa9 関所"},
+    {"", ""},
 };
 
 START_TEST(line_is_clean)
@@ -84,14 +86,14 @@ START_TEST(full_socket_drops_and_counts)
 	ssize_t n;
 	int pair[2], sent, got = 0, lost = 0;
 
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK,
-	    0, pair), 0);
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
 	log_init_fd(pair[0]);
 	for (sent = 0; sent < 10000; sent++)
 		log_info("line %d", sent);
 	while ((n = recv(pair[1], &rec, sizeof(rec), 0)) > 0) {
-		ck_assert_int_eq(n, (ssize_t)(offsetof(struct log_record,
-		    text) + rec.len));
+		ck_assert_int_eq(
+		    n, (ssize_t)(offsetof(struct log_record, text) + rec.len));
 		got++;
 	}
 	ck_assert_int_gt(got, 0);
@@ -151,8 +153,8 @@ START_TEST(hostile_record_is_one_line)
 	ck_assert_ptr_nonnull(strstr(line, "+09:00 courier error: ????"));
 	ck_assert_uint_gt(strlen(line), LOG_LINE_MAX);
 	line = strtok(NULL, "\n");
-	ck_assert_ptr_nonnull(strstr(line,
-	    " a name that is much longer than warning: ab"));
+	ck_assert_ptr_nonnull(
+	    strstr(line, " a name that is much longer than warning: ab"));
 	ck_assert_str_eq(strtok(NULL, "\n"), "<4>courier: ab");
 	ck_assert_str_eq(strtok(NULL, "\n"), "<6>parent: own");
 	ck_assert_ptr_null(strtok(NULL, "\n"));
@@ -193,8 +195,8 @@ main(void)
 	int failed;
 
 	suite_add_tcase(suite, tcase);
-	tcase_add_loop_test(tcase, line_is_clean, 0,
-	    sizeof(lines) / sizeof(lines[0]));
+	tcase_add_loop_test(
+	    tcase, line_is_clean, 0, sizeof(lines) / sizeof(lines[0]));
 	tcase_add_test(tcase, long_line_is_cut);
 	tcase_add_test(tcase, level_is_kept);
 	tcase_add_test(tcase, full_socket_drops_and_counts);

@@ -81,14 +81,14 @@ static const struct {
 	int fits;
 	const char *want;
 } fields[] = {
-	{"", 8, 1, "\0\0\0\0\0\0\0\0"},
-	{"abc", 8, 1, "abc\0\0\0\0\0"},
-	{"1234567", 8, 1, "1234567\0"},
-	{"12345678", 8, 0, "1234567\0"},
-	{"123456789", 8, 0, "1234567\0"},
-	{"", 1, 1, "\0"},
-	{"a", 1, 0, "\0"},
-	{"a", 0, 0, ""},
+    {"", 8, 1, "\0\0\0\0\0\0\0\0"},
+    {"abc", 8, 1, "abc\0\0\0\0\0"},
+    {"1234567", 8, 1, "1234567\0"},
+    {"12345678", 8, 0, "1234567\0"},
+    {"123456789", 8, 0, "1234567\0"},
+    {"", 1, 1, "\0"},
+    {"a", 1, 0, "\0"},
+    {"a", 0, 0, ""},
 };
 
 START_TEST(field_is_padded)
@@ -96,8 +96,8 @@ START_TEST(field_is_padded)
 	char dst[9];
 
 	memset(dst, 'z', sizeof(dst));
-	ck_assert_int_eq(mem_put_str(dst, fields[_i].size, fields[_i].src),
-	    fields[_i].fits);
+	ck_assert_int_eq(
+	    mem_put_str(dst, fields[_i].size, fields[_i].src), fields[_i].fits);
 	ck_assert_mem_eq(dst, fields[_i].want, fields[_i].size);
 	ck_assert_int_eq(dst[fields[_i].size], 'z');
 }
@@ -126,8 +126,8 @@ main(void)
 	tcase_add_test(tcase, memory_is_zero);
 	tcase_add_test(tcase, overflow_is_fatal);
 	tcase_add_test(tcase, equality_sees_every_bit);
-	tcase_add_loop_test(tcase, field_is_padded, 0,
-	    sizeof(fields) / sizeof(fields[0]));
+	tcase_add_loop_test(
+	    tcase, field_is_padded, 0, sizeof(fields) / sizeof(fields[0]));
 	tcase_add_test(tcase, strings_are_copied);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

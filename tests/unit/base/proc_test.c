@@ -23,7 +23,7 @@
 
 #include "tests/unit/base/scratch.h"
 
-#define NOBODY	    65534
+#define NOBODY      65534
 #define PARENT_CAPS ((1u << CAP_KILL) | (1u << CAP_SETGID) | (1u << CAP_SETUID))
 
 static struct scratch scratch;
@@ -32,8 +32,7 @@ static char dir_path[128], file_path[128], fifo_path[128], none_path[128];
 static void
 path_of(char out[128], const char *name)
 {
-	ck_assert_int_lt(snprintf(out, 128, "%s/%s", scratch.path, name),
-	    128);
+	ck_assert_int_lt(snprintf(out, 128, "%s/%s", scratch.path, name), 128);
 }
 
 static void
@@ -101,8 +100,8 @@ START_TEST(fds_are_closed)
 {
 	ck_assert_int_eq(scratch_fork(close_child, NULL), 0);
 	/* An fd that the parent promised and did not hand over. */
-	ck_assert_int_eq(WEXITSTATUS(scratch_fork(close_missing_child, NULL)),
-	    1);
+	ck_assert_int_eq(
+	    WEXITSTATUS(scratch_fork(close_missing_child, NULL)), 1);
 }
 END_TEST
 
@@ -158,23 +157,25 @@ static struct proc_spec
 spec_of(struct seen *seen)
 {
 	return (struct proc_spec){
-		.name = "test",
-		.dirs = {
-			{dir_path, SANDBOX_READ, false},
-			{none_path, SANDBOX_READ, true},
-			{file_path, SANDBOX_READ, false},
+	    .name = "test",
+	    .dirs =
+		{
+		    {dir_path, SANDBOX_READ, false},
+		    {none_path, SANDBOX_READ, true},
+		    {file_path, SANDBOX_READ, false},
 		},
-		.dir_count = 3,
-		.uid = (uid_t)-1,
-		.gid = (gid_t)-1,
-		.before_drop = see_drop,
-		.before_sandbox = see_sandbox,
-		.arg = seen,
-		.sandbox = {
-			.calls = sandbox_file_calls,
-			.call_count = sandbox_file_call_count,
-			.deny_fork = true,
-			.max_fds = 64,
+	    .dir_count = 3,
+	    .uid = (uid_t)-1,
+	    .gid = (gid_t)-1,
+	    .before_drop = see_drop,
+	    .before_sandbox = see_sandbox,
+	    .arg = seen,
+	    .sandbox =
+		{
+		    .calls = sandbox_file_calls,
+		    .call_count = sandbox_file_call_count,
+		    .deny_fork = true,
+		    .max_fds = 64,
 		},
 	};
 }
@@ -191,8 +192,7 @@ check_started(const int *fds)
 
 	if (fds[0] == -1 || fds[1] != -1 || fds[2] == -1 || fds[3] != -1)
 		return 10;
-	if (io_load_file(fds[0], "file", 99, &data, &len) != GW_OK ||
-	    len != 7)
+	if (io_load_file(fds[0], "file", 99, &data, &len) != GW_OK || len != 7)
 		return 11;
 	if (io_read_full(fds[2], text, 7) != GW_OK ||
 	    strcmp(text, "content") != 0)
@@ -240,8 +240,8 @@ dropped_child(void *arg)
 	if (seen.drop_uid != 0 || seen.sandbox_uid != NOBODY ||
 	    getuid() != NOBODY || getegid() != NOBODY)
 		return 1;
-	if (seen.effective != 0 || seen.permitted != 0 ||
-	    seen.bounding != 0 || seen.can_return)
+	if (seen.effective != 0 || seen.permitted != 0 || seen.bounding != 0 ||
+	    seen.can_return)
 		return 2;
 #ifndef GW_SANITIZED
 	if (spec.lock_memory && seen.locked_kib == 0)
@@ -272,10 +272,10 @@ static int
 restarted_child(void *arg)
 {
 	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
+	    .version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	struct __user_cap_data_struct caps[2] = {
-		{.effective = PARENT_CAPS, .permitted = PARENT_CAPS},
+	    {.effective = PARENT_CAPS, .permitted = PARENT_CAPS},
 	};
 	struct seen seen = {0};
 	struct proc_spec spec = spec_of(&seen);
@@ -302,7 +302,7 @@ other_user_child(void *arg)
 
 	(void)arg;
 	if (geteuid() == 0 && (setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
-	    setresuid(NOBODY, NOBODY, NOBODY) != 0))
+				  setresuid(NOBODY, NOBODY, NOBODY) != 0))
 		return 2;
 	spec.uid = spec.gid = 12345;
 	proc_start(&spec, fds);
@@ -363,17 +363,17 @@ static const struct {
 	const char *uuid; /* of dm-3 */
 	bool is_safe;
 } swaps[] = {
-	{HEADING, NULL, true},
-	{"", NULL, false},
-	{HEADING "/dev/sda2 partition 1 0 -2\n", NULL, false},
-	{HEADING "/swapfile file 1 0 -2\n", "CRYPT-PLAIN-swap", false},
-	{HEADING "/dev/dm-3 partition 1 0 -2\n", "CRYPT-PLAIN-swap\n", true},
-	{HEADING "/dev/dm-3 partition 1 0 -2\n", "CRYPT-LUKS2-x\n", false},
-	{HEADING "/dev/dm-3 partition 1 0 -2\n", "LVM-x\n", false},
-	{HEADING "/dev/dm-3 partition 1 0 -2\n", "", false},
-	{HEADING "/dev/dm-3 partition 1 0 -2\n", NULL, false},
-	{HEADING "/dev/dm-3 partition 1 0 -2\n/dev/sda2 partition 1 0 -3\n",
-	    "CRYPT-PLAIN-swap\n", false},
+    {HEADING, NULL, true},
+    {"", NULL, false},
+    {HEADING "/dev/sda2 partition 1 0 -2\n", NULL, false},
+    {HEADING "/swapfile file 1 0 -2\n", "CRYPT-PLAIN-swap", false},
+    {HEADING "/dev/dm-3 partition 1 0 -2\n", "CRYPT-PLAIN-swap\n", true},
+    {HEADING "/dev/dm-3 partition 1 0 -2\n", "CRYPT-LUKS2-x\n", false},
+    {HEADING "/dev/dm-3 partition 1 0 -2\n", "LVM-x\n", false},
+    {HEADING "/dev/dm-3 partition 1 0 -2\n", "", false},
+    {HEADING "/dev/dm-3 partition 1 0 -2\n", NULL, false},
+    {HEADING "/dev/dm-3 partition 1 0 -2\n/dev/sda2 partition 1 0 -3\n",
+	"CRYPT-PLAIN-swap\n", false},
 };
 
 START_TEST(swap_is_judged)
@@ -388,8 +388,8 @@ START_TEST(swap_is_judged)
 	ck_assert_int_eq(mkdirat(scratch.fd, "block/dm-3/dm", 0700), 0);
 	if (swaps[_i].uuid != NULL)
 		scratch_put(&scratch, "block/dm-3/dm/uuid", swaps[_i].uuid);
-	ck_assert_int_eq(proc_swap_is_safe_at(swaps_path, block_path),
-	    swaps[_i].is_safe);
+	ck_assert_int_eq(
+	    proc_swap_is_safe_at(swaps_path, block_path), swaps[_i].is_safe);
 	ck_assert(!proc_swap_is_safe_at(none_path, block_path));
 }
 END_TEST
@@ -409,8 +409,8 @@ main(void)
 	tcase_add_test(tcase, ordinary_user_starts);
 	tcase_add_test(tcase, root_drops_everything);
 	tcase_add_test(tcase, missing_things_are_fatal);
-	tcase_add_loop_test(tcase, swap_is_judged, 0,
-	    sizeof(swaps) / sizeof(swaps[0]));
+	tcase_add_loop_test(
+	    tcase, swap_is_judged, 0, sizeof(swaps) / sizeof(swaps[0]));
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -71,8 +71,14 @@ static const struct {
 	enum gw_err (*take)(struct rd *, union any *);
 	size_t size;
 } takers[] = {
-	{take_u8, 1},	{take_u16, 2},	{take_u32, 4},	{take_u64, 8},
-	{take_copy, 7}, {take_skip, 5}, {take_span, 6}, {take_sub, 3},
+    {take_u8, 1},
+    {take_u16, 2},
+    {take_u32, 4},
+    {take_u64, 8},
+    {take_copy, 7},
+    {take_skip, 5},
+    {take_span, 6},
+    {take_sub, 3},
 };
 
 #define TAKERS ((int)(sizeof(takers) / sizeof(takers[0])))
@@ -89,8 +95,7 @@ START_TEST(truncation_changes_nothing)
 		rd_init(&rd, bytes, left);
 		if (left >= takers[_i].size) {
 			ck_assert_int_eq(takers[_i].take(&rd, &out), GW_OK);
-			ck_assert_uint_eq(rd_left(&rd),
-			    left - takers[_i].size);
+			ck_assert_uint_eq(rd_left(&rd), left - takers[_i].size);
 			ck_assert_ptr_eq(rd.p, bytes + takers[_i].size);
 			continue;
 		}

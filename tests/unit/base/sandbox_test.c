@@ -33,8 +33,8 @@
 
 #define FILE_SIZE_MAX 65536
 #define MEMORY_MAX    (256ull << 20)
-#define FDS_MAX	      32
-#define NUMBERS	      100000
+#define FDS_MAX       32
+#define NUMBERS       100000
 
 /* What the escapes below may use; made before the sandbox. */
 static struct {
@@ -122,8 +122,8 @@ mkdir_read_only(void)
 static int
 rename_out(void)
 {
-	return result(renameat2(world.rw_fd, "file", world.root_fd,
-	    "tmp/gw-escaped", 0));
+	return result(
+	    renameat2(world.rw_fd, "file", world.root_fd, "tmp/gw-escaped", 0));
 }
 
 static int
@@ -191,21 +191,20 @@ make_socketpair(void)
 static int
 connect_inherited(void)
 {
-	struct sockaddr_un un = {.sun_family = AF_UNIX,
-		.sun_path = "/run/systemd/journal/stdout"};
+	struct sockaddr_un un = {
+	    .sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/stdout"};
 
-	return result(connect(world.pair[0], (struct sockaddr *)&un,
-	    sizeof(un)));
+	return result(
+	    connect(world.pair[0], (struct sockaddr *)&un, sizeof(un)));
 }
 
 static int
 send_to_address(void)
 {
-	struct sockaddr_un un = {.sun_family = AF_UNIX,
-		.sun_path = "/dev/log"};
+	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
 
-	return result(sendto(world.dgram, "x", 1, 0, (struct sockaddr *)&un,
-	    sizeof(un)));
+	return result(
+	    sendto(world.dgram, "x", 1, 0, (struct sockaddr *)&un, sizeof(un)));
 }
 
 static int
@@ -225,8 +224,8 @@ run_memfd(void)
 	char *argv[] = {name, NULL};
 	char *envp[] = {NULL};
 
-	return result(syscall(SYS_execveat, world.read_fd, "", argv, envp,
-	    AT_EMPTY_PATH));
+	return result(syscall(
+	    SYS_execveat, world.read_fd, "", argv, envp, AT_EMPTY_PATH));
 }
 
 static int
@@ -252,8 +251,8 @@ fork_raw(void)
 static int
 clone_namespace(void)
 {
-	long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL,
-	    NULL, 0);
+	long pid =
+	    syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, 0);
 
 	if (pid == 0)
 		_exit(0);
@@ -339,8 +338,8 @@ signal_parent_by_pidfd(void)
 static int
 read_parent_memory(void)
 {
-	return result(syscall(SYS_process_vm_readv, world.parent, NULL, 0,
-	    NULL, 0, 0));
+	return result(
+	    syscall(SYS_process_vm_readv, world.parent, NULL, 0, NULL, 0, 0));
 }
 
 static int
@@ -428,8 +427,8 @@ protect_executable(void)
 static int
 call_ioctl(void)
 {
-	return result(syscall(SYS_ioctl, world.pair[0], 0x5412 /* TIOCSTI */,
-	    "x"));
+	return result(
+	    syscall(SYS_ioctl, world.pair[0], 0x5412 /* TIOCSTI */, "x"));
 }
 
 static int
@@ -464,8 +463,8 @@ write_too_much_memfd(void)
 static int
 allocate_too_much(void)
 {
-	void *p = mmap(NULL, MEMORY_MAX, PROT_READ, MAP_PRIVATE |
-	    MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(
+	    NULL, MEMORY_MAX, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return p == MAP_FAILED ? errno : 0;
 }
@@ -541,12 +540,12 @@ static int
 use_loop(void)
 {
 	int got = 0;
-	struct ev_timer *timer = ev_timer_new(world.loop, stop_loop,
-	    world.loop);
-	struct ev_signal *sig = ev_signal_new(world.loop, SIGUSR1, on_signal,
-	    timer);
-	struct ev_fd *fd = ev_fd_new(world.loop, world.pair[0], EV_RD,
-	    on_readable, &got);
+	struct ev_timer *timer =
+	    ev_timer_new(world.loop, stop_loop, world.loop);
+	struct ev_signal *sig =
+	    ev_signal_new(world.loop, SIGUSR1, on_signal, timer);
+	struct ev_fd *fd =
+	    ev_fd_new(world.loop, world.pair[0], EV_RD, on_readable, &got);
 
 	if (send(world.pair[1], "x", 1, 0) != 1)
 		return errno;
@@ -571,12 +570,11 @@ use_files(void)
 	    io_mkdirat(world.rw_fd, "dir", 0700) != GW_OK ||
 	    io_unlinkat(world.rw_fd, "dir", true) != GW_OK ||
 	    io_renameat(world.rw_fd, "made", world.rw_fd, "moved", true) !=
-	    GW_OK ||
+		GW_OK ||
 	    io_statat(world.rw_fd, "moved", &st) != GW_OK ||
 	    io_openat(world.rw_fd, "moved", O_RDWR, 0, &fd) != GW_OK ||
-	    io_allocate(fd, 4096) != GW_OK ||
-	    io_truncate(fd, 1) != GW_OK || io_fdatasync(fd) != GW_OK ||
-	    io_close(&fd) != GW_OK)
+	    io_allocate(fd, 4096) != GW_OK || io_truncate(fd, 1) != GW_OK ||
+	    io_fdatasync(fd) != GW_OK || io_close(&fd) != GW_OK)
 		return errno != 0 ? errno : EIO;
 	mem_free(text);
 	return 0;
@@ -601,8 +599,8 @@ use_libcrypto(void)
 {
 	uint8_t digest[SHA256_LEN];
 
-	return sha256_of("abc", 3, digest) == GW_OK && digest[0] == 0xba ?
-	    0 : EIO;
+	return sha256_of("abc", 3, digest) == GW_OK && digest[0] == 0xba ? 0
+									 : EIO;
 }
 
 static int
@@ -626,25 +624,26 @@ fork_and_wait(void)
 
 /* A zygote's worker: narrowed for itself, while the zygote stays as it was. */
 static const struct sandbox_call worker_calls[] = {
-	{"read", -1, 0, 0, "its file"},
-	{"write", -1, 0, 0, "its answer"},
-	{"openat", -1, 0, 0, "for the test: Landlock alone must refuse"},
-	{"close", -1, 0, 0, "the ruleset"},
-	{"exit_group", -1, 0, 0, "the end"},
+    {"read", -1, 0, 0, "its file"},
+    {"write", -1, 0, 0, "its answer"},
+    {"openat", -1, 0, 0, "for the test: Landlock alone must refuse"},
+    {"close", -1, 0, 0, "the ruleset"},
+    {"exit_group", -1, 0, 0, "the end"},
 };
 
 static int
 narrowed_worker(int (*escape)(void))
 {
 	struct sandbox_path path = {world.rw_fd, SANDBOX_READ};
-	struct sandbox_spec spec = {.paths = &path, .path_count = 1,
-		.deny_fork = true, .max_fds = 20};
+	struct sandbox_spec spec = {
+	    .paths = &path, .path_count = 1, .deny_fork = true, .max_fds = 20};
 	int status = -1, number;
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		if (sandbox_narrow(&spec, worker_calls,
-		    sizeof(worker_calls) / sizeof(worker_calls[0])) != GW_OK)
+			sizeof(worker_calls) / sizeof(worker_calls[0])) !=
+		    GW_OK)
 			_exit(200);
 		_exit(escape());
 	}
@@ -707,10 +706,10 @@ narrow_calls_more(void)
 
 enum outcome { WORKS, DENIED, KILLED, ABORTS };
 
-#define FILES  1u
+#define FILES   1u
 #define THREADS 2u
-#define FORKS  4u
-#define NARROW 8u
+#define FORKS   4u
+#define NARROW  8u
 
 static const struct escape {
 	const char *name;
@@ -718,82 +717,81 @@ static const struct escape {
 	unsigned lists;
 	enum outcome want;
 } escapes[] = {
-	{"open outside", open_outside, FILES, DENIED},
-	{"open outside, no file calls", open_outside, 0, KILLED},
-	{"open outside by fd", open_outside_by_fd, FILES, DENIED},
-	{"open ..", open_dotdot, FILES, DENIED},
-	{"open /proc/self/mem", open_proc, FILES, DENIED},
-	{"open a device", open_device, FILES, DENIED},
-	{"write read-only", write_read_only, FILES, DENIED},
-	{"truncate read-only", truncate_read_only, FILES, DENIED},
-	{"make in read-only", make_read_only, FILES, DENIED},
-	{"unlink in read-only", unlink_read_only, FILES, DENIED},
-	{"mkdir in read-only", mkdir_read_only, FILES, DENIED},
-	{"rename out", rename_out, FILES, DENIED},
-	{"write through a reading fd", write_through_read_fd, 0, DENIED},
-	{"symlink", link_symbolic, FILES, KILLED},
-	{"mknod", make_fifo, FILES, KILLED},
-	{"truncate by path", truncate_by_path, FILES, KILLED},
-	{"chmod by path", change_mode_by_path, FILES, KILLED},
-	{"chroot", change_root, FILES, KILLED},
-	{"mount", mount_something, FILES, KILLED},
-	{"socket inet", make_socket, FILES, KILLED},
-	{"socket unix", make_unix_socket, FILES, KILLED},
-	{"socketpair", make_socketpair, FILES, KILLED},
-	{"connect", connect_inherited, FILES, KILLED},
-	{"sendto an address", send_to_address, FILES, KILLED},
-	{"execve", run_program, FILES | FORKS, KILLED},
-	{"execveat", run_memfd, FILES | FORKS, KILLED},
-	{"fork", fork_child, FILES, KILLED},
-	{"fork beside threads", fork_child, THREADS, KILLED},
-	{"raw clone", fork_raw, THREADS, KILLED},
-	{"clone of a namespace", clone_namespace, FORKS, KILLED},
-	{"clone3", clone_three, 0, KILLED},
-	{"clone3 beside threads", clone_three, THREADS, DENIED},
-	{"clone3 beside forks", clone_three, FORKS, DENIED},
-	{"unshare", unshare_user, FILES | FORKS, KILLED},
-	{"thread", make_thread, FILES, KILLED},
-	{"thread of a zygote", make_thread, FORKS, KILLED},
-	{"ptrace the parent", trace_parent, FILES | FORKS, KILLED},
-	{"kill the parent", kill_parent, FILES | FORKS, KILLED},
-	{"tgkill the parent", tgkill_parent, FILES, KILLED},
-	{"sigqueue to the parent", queue_to_parent, FILES, KILLED},
-	{"pidfd of the parent", signal_parent_by_pidfd, FILES, KILLED},
-	{"read the parent's memory", read_parent_memory, FILES, KILLED},
-	{"limit the parent", limit_parent, FILES | NARROW, KILLED},
-	{"raise a limit", raise_limit, FILES, KILLED},
-	{"io_uring", use_io_uring, FILES, KILLED},
-	{"bpf", use_bpf, FILES, KILLED},
-	{"keyctl", use_keys, FILES, KILLED},
-	{"userfaultfd", use_userfaultfd, FILES, KILLED},
-	{"perf", use_perf, FILES, KILLED},
-	{"shared memory", use_shared_memory, FILES, KILLED},
-	{"setresuid", become_root, FILES, KILLED},
-	{"dumpable", become_dumpable, FILES | THREADS, KILLED},
-	{"executable memory", map_executable, FILES, KILLED},
-	{"memory made executable", protect_executable, FILES, KILLED},
-	{"ioctl", call_ioctl, FILES, KILLED},
-	{"foreign ABI", call_foreign_abi, FILES, KILLED},
-	{"file beyond its limit", write_too_much, FILES, DENIED},
-	{"memfd beyond its limit", write_too_much_memfd, FILES, DENIED},
-	{"memory beyond its limit", allocate_too_much, FILES, DENIED},
-	{"fds beyond their limit", open_too_many, FILES, DENIED},
-	{"narrowed: sibling's file", narrow_reads_sibling,
-	    FILES | FORKS | NARROW, DENIED},
-	{"narrowed: write", narrow_writes, FILES | FORKS | NARROW, DENIED},
-	{"narrowed: a call of the base list", narrow_calls_more,
-	    FILES | FORKS | NARROW, KILLED},
+    {"open outside", open_outside, FILES, DENIED},
+    {"open outside, no file calls", open_outside, 0, KILLED},
+    {"open outside by fd", open_outside_by_fd, FILES, DENIED},
+    {"open ..", open_dotdot, FILES, DENIED},
+    {"open /proc/self/mem", open_proc, FILES, DENIED},
+    {"open a device", open_device, FILES, DENIED},
+    {"write read-only", write_read_only, FILES, DENIED},
+    {"truncate read-only", truncate_read_only, FILES, DENIED},
+    {"make in read-only", make_read_only, FILES, DENIED},
+    {"unlink in read-only", unlink_read_only, FILES, DENIED},
+    {"mkdir in read-only", mkdir_read_only, FILES, DENIED},
+    {"rename out", rename_out, FILES, DENIED},
+    {"write through a reading fd", write_through_read_fd, 0, DENIED},
+    {"symlink", link_symbolic, FILES, KILLED},
+    {"mknod", make_fifo, FILES, KILLED},
+    {"truncate by path", truncate_by_path, FILES, KILLED},
+    {"chmod by path", change_mode_by_path, FILES, KILLED},
+    {"chroot", change_root, FILES, KILLED},
+    {"mount", mount_something, FILES, KILLED},
+    {"socket inet", make_socket, FILES, KILLED},
+    {"socket unix", make_unix_socket, FILES, KILLED},
+    {"socketpair", make_socketpair, FILES, KILLED},
+    {"connect", connect_inherited, FILES, KILLED},
+    {"sendto an address", send_to_address, FILES, KILLED},
+    {"execve", run_program, FILES | FORKS, KILLED},
+    {"execveat", run_memfd, FILES | FORKS, KILLED},
+    {"fork", fork_child, FILES, KILLED},
+    {"fork beside threads", fork_child, THREADS, KILLED},
+    {"raw clone", fork_raw, THREADS, KILLED},
+    {"clone of a namespace", clone_namespace, FORKS, KILLED},
+    {"clone3", clone_three, 0, KILLED},
+    {"clone3 beside threads", clone_three, THREADS, DENIED},
+    {"clone3 beside forks", clone_three, FORKS, DENIED},
+    {"unshare", unshare_user, FILES | FORKS, KILLED},
+    {"thread", make_thread, FILES, KILLED},
+    {"thread of a zygote", make_thread, FORKS, KILLED},
+    {"ptrace the parent", trace_parent, FILES | FORKS, KILLED},
+    {"kill the parent", kill_parent, FILES | FORKS, KILLED},
+    {"tgkill the parent", tgkill_parent, FILES, KILLED},
+    {"sigqueue to the parent", queue_to_parent, FILES, KILLED},
+    {"pidfd of the parent", signal_parent_by_pidfd, FILES, KILLED},
+    {"read the parent's memory", read_parent_memory, FILES, KILLED},
+    {"limit the parent", limit_parent, FILES | NARROW, KILLED},
+    {"raise a limit", raise_limit, FILES, KILLED},
+    {"io_uring", use_io_uring, FILES, KILLED},
+    {"bpf", use_bpf, FILES, KILLED},
+    {"keyctl", use_keys, FILES, KILLED},
+    {"userfaultfd", use_userfaultfd, FILES, KILLED},
+    {"perf", use_perf, FILES, KILLED},
+    {"shared memory", use_shared_memory, FILES, KILLED},
+    {"setresuid", become_root, FILES, KILLED},
+    {"dumpable", become_dumpable, FILES | THREADS, KILLED},
+    {"executable memory", map_executable, FILES, KILLED},
+    {"memory made executable", protect_executable, FILES, KILLED},
+    {"ioctl", call_ioctl, FILES, KILLED},
+    {"foreign ABI", call_foreign_abi, FILES, KILLED},
+    {"file beyond its limit", write_too_much, FILES, DENIED},
+    {"memfd beyond its limit", write_too_much_memfd, FILES, DENIED},
+    {"memory beyond its limit", allocate_too_much, FILES, DENIED},
+    {"fds beyond their limit", open_too_many, FILES, DENIED},
+    {"narrowed: sibling's file", narrow_reads_sibling, FILES | FORKS | NARROW,
+	DENIED},
+    {"narrowed: write", narrow_writes, FILES | FORKS | NARROW, DENIED},
+    {"narrowed: a call of the base list", narrow_calls_more,
+	FILES | FORKS | NARROW, KILLED},
 
-	{"libc", use_libc, 0, WORKS},
-	{"loop", use_loop, 0, WORKS},
-	{"files", use_files, FILES, WORKS},
-	{"memfd", use_memfd, 0, WORKS},
-	{"libcrypto", use_libcrypto, 0, WORKS},
-	{"threads", make_thread, THREADS, WORKS},
-	{"forks", fork_and_wait, FORKS, WORKS},
-	{"narrowed: own file", narrow_reads_own, FILES | FORKS | NARROW,
-	    WORKS},
-	{"abort", abort_self, 0, ABORTS},
+    {"libc", use_libc, 0, WORKS},
+    {"loop", use_loop, 0, WORKS},
+    {"files", use_files, FILES, WORKS},
+    {"memfd", use_memfd, 0, WORKS},
+    {"libcrypto", use_libcrypto, 0, WORKS},
+    {"threads", make_thread, THREADS, WORKS},
+    {"forks", fork_and_wait, FORKS, WORKS},
+    {"narrowed: own file", narrow_reads_own, FILES | FORKS | NARROW, WORKS},
+    {"abort", abort_self, 0, ABORTS},
 };
 
 #define ESCAPES ((int)(sizeof(escapes) / sizeof(escapes[0])))
@@ -822,8 +820,7 @@ setup(void)
 	world.rw_fd = open_beneath("rw", O_RDONLY | O_DIRECTORY);
 	world.read_fd = open_beneath("in/file", O_RDONLY);
 	world.root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, world.pair),
-	    0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, world.pair), 0);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, dgram), 0);
 	world.dgram = dgram[0];
 	close(dgram[1]);
@@ -867,17 +864,17 @@ escape_child(void *arg)
 	const struct escape *e = arg;
 	struct sandbox_call calls[64];
 	struct sandbox_path paths[2] = {
-		{world.in_fd, SANDBOX_READ},
-		{world.rw_fd, SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE},
+	    {world.in_fd, SANDBOX_READ},
+	    {world.rw_fd, SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE},
 	};
 	struct sandbox_spec spec = {
-		.paths = paths,
-		.path_count = 2,
-		.calls = calls,
-		.deny_fork = !(e->lists & FORKS),
-		.max_file_size = FILE_SIZE_MAX,
-		.max_memory = MEMORY_MAX,
-		.max_fds = FDS_MAX,
+	    .paths = paths,
+	    .path_count = 2,
+	    .calls = calls,
+	    .deny_fork = !(e->lists & FORKS),
+	    .max_file_size = FILE_SIZE_MAX,
+	    .max_memory = MEMORY_MAX,
+	    .max_fds = FDS_MAX,
 	};
 
 	take_lists(calls, 64, &spec.call_count, e->lists);
@@ -925,10 +922,10 @@ END_TEST
  * where seccomp has to allow a call.
  */
 static const struct sandbox_call network_calls[] = {
-	{"socket", -1, 0, 0, "the test"},
-	{"connect", -1, 0, 0, "the test"},
-	{"bind", -1, 0, 0, "the test"},
-	{"kill", -1, 0, 0, "the test"},
+    {"socket", -1, 0, 0, "the test"},
+    {"connect", -1, 0, 0, "the test"},
+    {"bind", -1, 0, 0, "the test"},
+    {"kill", -1, 0, 0, "the test"},
 };
 
 struct network {
@@ -941,13 +938,12 @@ static int
 network_enter(const struct network *n)
 {
 	struct sandbox_spec spec = {
-		.calls = network_calls,
-		.call_count = sizeof(network_calls) /
-		    sizeof(network_calls[0]),
-		.deny_fork = true,
-		.connect_ports = &n->allowed,
-		.connect_port_count = n->allowed != 0,
-		.may_signal = n->may_signal,
+	    .calls = network_calls,
+	    .call_count = sizeof(network_calls) / sizeof(network_calls[0]),
+	    .deny_fork = true,
+	    .connect_ports = &n->allowed,
+	    .connect_port_count = n->allowed != 0,
+	    .may_signal = n->may_signal,
 	};
 
 	return sandbox_enter(&spec) == GW_OK ? 0 : NOT_ENTERED;
@@ -958,8 +954,8 @@ connect_child(void *arg)
 {
 	const struct network *n = arg;
 	struct sockaddr_in in = {.sin_family = AF_INET,
-		.sin_port = htons(n->tried),
-		.sin_addr = {htonl(INADDR_LOOPBACK)}};
+	    .sin_port = htons(n->tried),
+	    .sin_addr = {htonl(INADDR_LOOPBACK)}};
 
 	if (network_enter(n) != 0)
 		return NOT_ENTERED;
@@ -971,8 +967,8 @@ static int
 bind_child(void *arg)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET,
-		.sin_port = htons(1024),
-		.sin_addr = {htonl(INADDR_LOOPBACK)}};
+	    .sin_port = htons(1024),
+	    .sin_addr = {htonl(INADDR_LOOPBACK)}};
 
 	if (network_enter(arg) != 0)
 		return NOT_ENTERED;
@@ -1027,8 +1023,8 @@ static int
 bad_name_child(void *arg)
 {
 	static const struct sandbox_call bad = {"no_such_call", -1, 0, 0, "-"};
-	struct sandbox_spec spec = {.calls = &bad, .call_count = 1,
-		.deny_fork = true};
+	struct sandbox_spec spec = {
+	    .calls = &bad, .call_count = 1, .deny_fork = true};
 
 	(void)arg;
 	return sandbox_enter(&spec) == GW_EBUG ? 0 : 1;

@@ -22,8 +22,8 @@ scratch_init(struct scratch *s)
 }
 
 static int
-scratch_remove(const char *path, const struct stat *st, int type,
-    struct FTW *ftw)
+scratch_remove(
+    const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;
 	(void)type;
@@ -36,8 +36,8 @@ scratch_clear(struct scratch *s)
 {
 	close(s->fd);
 	s->fd = -1;
-	ck_assert_int_eq(nftw(s->path, scratch_remove, 16,
-	    FTW_DEPTH | FTW_PHYS), 0);
+	ck_assert_int_eq(
+	    nftw(s->path, scratch_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 void
