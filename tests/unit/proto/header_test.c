@@ -106,7 +106,7 @@ START_TEST(offsets_are_fixed)
 	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++)
 		ck_assert_msg(b.data[at[i].off] == at[i].value,
 		    "offset %zu: %u", at[i].off, b.data[at[i].off]);
-	ck_assert_uint_eq(b.data[11] | b.data[10] << 8, b.len);
+	ck_assert_uint_eq(b.data[11] + 256u * b.data[10], b.len);
 	buf_clear(&b);
 }
 END_TEST
