@@ -66,7 +66,7 @@ area_ext_ok(const char *ext)
 	size_t i;
 
 	for (i = 0; i < NAMES_EXT_LEN && ext[i] != '\0'; i++) {
-		if ((unsigned char)ext[i] <= 0x20 || ext[i] == 0x7f)
+		if ((unsigned char)ext[i] < 0x20 || ext[i] == 0x7f)
 			return false;
 	}
 	if (i == NAMES_EXT_LEN)
