@@ -38,7 +38,8 @@ stage_text(const struct telling *t, enum policy_stage stage)
 		    "checks the list of files");
 	case STAGE_IDENTIFY:
 		return in(t,
-		    "中身から形式を調べ、拡張子と合うか、このフローで通せるかを見ます",
+		    "中身から形式を調べ、拡張子と合うか、このフローで通せるか"
+		    "を見ます",
 		    "finds the type from the content and compares it with the "
 		    "extension and with what the flow accepts");
 	case STAGE_CLAM:
@@ -48,7 +49,8 @@ stage_text(const struct telling *t, enum policy_stage stage)
 		    "removes dangerous parts and rebuilds the file");
 	case STAGE_CONFIRM:
 		return in(t,
-		    "危険な部分がないことを、取り除いたのとは別のプログラムで確かめます",
+		    "危険な部分がないことを、取り除いたのとは別のプログラムで"
+		    "確かめます",
 		    "confirms that nothing dangerous is left, with other code "
 		    "than the cleaner's");
 	case STAGE_NULL:
@@ -244,7 +246,8 @@ tell_file(const struct telling *t, const char *name)
 	    policy_type_by_ext(ext) != TYPE_UNKNOWN &&
 	    !policy_type_has_ext(t->type, ext))
 		buf_printf(t->out,
-		    in(t, "注意: 拡張子 .%s が中身と違います。identify で止まります\n",
+		    in(t, "注意: 拡張子 .%s が中身と違います。identify で止ま"
+			  "ります\n",
 			"warning: the extension .%s does not fit the content; "
 			"it will stop at identify\n"), ext);
 }
@@ -264,7 +267,8 @@ policy_explain(const struct policy_table *table, const char *name,
 	if (t.taken == 0)
 		buf_printf(out, "\n%s\n",
 		    in(&t,
-			"このゾーンから送れるフローがありません。必要なら flows/ に"
+			"このゾーンから送れるフローがありません。必要なら "
+			"flows/ に"
 			"フローを登録してください",
 			"No flow takes it out of this zone. If one is needed, "
 			"register it in flows/"));

@@ -301,9 +301,16 @@ run_init(struct load_run *run, const struct policy_env *env)
 {
 	memset(run, 0, sizeof(*run));
 	run->env = env;
+	load_report_init(&run->report, env->lang);
+}
+
+static void
+run_init_table(struct load_run *run, const struct policy_env *env)
+{
+	run_init(run, env);
 	run->table = mem_alloc(sizeof(*run->table));
 	run->table->compiled_ms = env->now_ms;
-	load_report_init(&run->report, env->lang);
+	run->gateway = run->table;
 }
 
 /* Findings to the caller; what they mean, unless something worse happened. */
@@ -324,7 +331,7 @@ policy_load_at(int dirfd, const struct policy_env *env,
 	struct load_run run;
 	enum gw_err err;
 
-	run_init(&run, env);
+	run_init_table(&run, env);
 	err = load_gateway_file(&run, dirfd);
 	if (err == GW_OK)
 		err = load_flows(&run, dirfd);
@@ -363,7 +370,7 @@ policy_load_gateway_bytes(const struct policy_env *env, const void *bytes,
 	struct load_run run;
 	enum gw_err err;
 
-	run_init(&run, env);
+	run_init_table(&run, env);
 	load_report_file(&run.report, "gateway.yaml");
 	err = load_gateway(&run, bytes, len);
 	err = run_end(&run, err, errors);
@@ -384,7 +391,7 @@ policy_load_flow_bytes(const struct policy_env *env, const char *id,
 	enum gw_err err;
 
 	run_init(&run, env);
-	*run.table = *gateway;
+	run.gateway = gateway;
 	run.is_zone_known = true;
 	made = mem_alloc(sizeof(*made));
 	(void)snprintf(shown, sizeof(shown), "flows/%.47s" SUFFIX, id);
@@ -394,6 +401,5 @@ policy_load_flow_bytes(const struct policy_env *env, const char *id,
 	if (err == GW_OK)
 		*flow = *made;
 	mem_free(made);
-	mem_free(run.table);
 	return err;
 }

@@ -11,7 +11,7 @@
  */
 void load_gateway_check(struct load_run *, const struct load_node *root);
 
-/* id: file name without .yaml; run->table holds zone, channels, people. */
+/* id: file name without .yaml; run->gateway: zone, channels, people. */
 void load_flow_check(struct load_run *, const struct load_node *root,
     const char *id, struct policy_flow *);
 

@@ -34,6 +34,16 @@ load_fill_report(struct load_run *run, enum load_message id,
 	load_report_add(&run->report, id, place, key, value, expected);
 }
 
+static void
+put_keys(const struct schema_fields *fields, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < fields->count; i++)
+		buf_printf(out, "%s%s", i > 0 ? ", " : "",
+		    fields->rows[i].key);
+}
+
 /* Report with what the schema says may stand here. */
 static void
 report_field(struct load_run *run, enum load_message id,
@@ -56,6 +66,18 @@ refuse(const struct slot *s, const struct load_node *item,
 {
 	report_field(s->run, id, NULL, item, s->field, s->key,
 	    item->kind == LOAD_TEXT ? item->text : "");
+}
+
+static const char *
+kind_name(const struct load_run *run, enum load_kind kind)
+{
+	static const char *const names[][2] = {
+		[LOAD_TEXT] = {"1つの値", "single value"},
+		[LOAD_LIST] = {"リスト", "list"},
+		[LOAD_MAP] = {"キーと値の組", "map"},
+	};
+
+	return names[kind][run->report.lang == POLICY_EN];
 }
 
 static void
@@ -222,7 +244,11 @@ item_text(const struct slot *s, const struct load_node *item)
 		return NULL;
 	if (item->kind == LOAD_TEXT && item->text[0] != '\0')
 		return item->text;
-	refuse(s, item, item->kind == LOAD_TEXT ? LOAD_NO_VALUE : LOAD_VALUE);
+	if (item->kind == LOAD_TEXT)
+		refuse(s, item, LOAD_NO_VALUE);
+	else
+		report_field(s->run, LOAD_KIND, NULL, item, s->field, s->key,
+		    kind_name(s->run, item->kind));
 	return NULL;
 }
 
@@ -300,12 +326,18 @@ store_stages(const struct slot *s)
 
 	for (item = s->node->first; item != NULL; item = item->next)
 		is_good = add_stage(s, item, &mask) && is_good;
-	for (i = 0; is_good && mask != STAGE_BIT(STAGE_NULL) && i < 2; i++) {
-		if ((mask & STAGE_BIT(scan[i])) == 0)
-			load_fill_report(s->run, LOAD_NO_SCAN, NULL, s->node,
-			    s->key, policy_stage_name(scan[i]), NULL);
+	if (!is_good)
+		return;
+	for (i = 0; mask != STAGE_BIT(STAGE_NULL) && i < 2; i++) {
+		if ((mask & STAGE_BIT(scan[i])) != 0)
+			continue;
+		load_fill_report(s->run, LOAD_NO_SCAN, NULL, s->node, s->key,
+		    policy_stage_name(scan[i]), NULL);
+		is_good = false;
 	}
-	put_u64(s, mask | STAGE_BIT(STAGE_MANIFEST));
+	/* After a finding no stages at all: later rules then keep quiet. */
+	if (is_good)
+		put_u64(s, mask | STAGE_BIT(STAGE_MANIFEST));
 }
 
 /* Is there room for one more?  Reports once, at the first that is over. */
@@ -423,6 +455,24 @@ store_accounts(const struct slot *s)
 }
 
 static void
+refuse_entry(const struct slot *s, const struct load_node *item,
+    uint32_t index)
+{
+	struct buf expected;
+	char key[KEY_LEN];
+
+	(void)snprintf(key, sizeof(key), "%.100s[%u]", s->key, index);
+	buf_init(&expected, EXPECTED_LIMIT);
+	buf_put_str(&expected, "{");
+	put_keys(s->field->sub, &expected);
+	buf_put(&expected, "}", 2);
+	load_fill_report(s->run, LOAD_KIND, NULL, item, key,
+	    kind_name(s->run, item->kind),
+	    buf_ok(&expected) ? (const char *)expected.data : "");
+	buf_clear(&expected);
+}
+
+static void
 store_records(const struct slot *s)
 {
 	const struct load_node *item;
@@ -439,7 +489,7 @@ store_records(const struct slot *s)
 			    s->record + s->field->at +
 				count * s->field->size);
 		else if (!item->is_bad)
-			refuse(s, item, LOAD_VALUE);
+			refuse_entry(s, item, count);
 		count++;
 	}
 	put_count(s, count);
@@ -478,18 +528,11 @@ kind_of(const struct schema_field *f)
 static void
 refuse_kind(const struct slot *s)
 {
-	static const char *const names[][2] = {
-		[LOAD_TEXT] = {"1つの値", "single value"},
-		[LOAD_LIST] = {"リスト", "list"},
-		[LOAD_MAP] = {"キーと値の組", "map"},
-	};
-	bool is_en = s->run->report.lang == POLICY_EN;
-
 	if (s->node->kind == LOAD_TEXT && s->node->text[0] == '\0')
 		refuse(s, s->node, LOAD_NO_VALUE);
 	else
 		report_field(s->run, LOAD_KIND, NULL, s->node, s->field,
-		    s->key, names[s->node->kind][is_en]);
+		    s->key, kind_name(s->run, s->node->kind));
 }
 
 static void
@@ -566,7 +609,6 @@ report_unknown(struct load_run *run, const struct schema_fields *fields,
 {
 	const char *near = schema_nearest(fields, node->key);
 	struct buf known;
-	size_t i;
 
 	if (near != NULL) {
 		load_report_add(&run->report, LOAD_UNKNOWN_NEAR,
@@ -574,9 +616,7 @@ report_unknown(struct load_run *run, const struct schema_fields *fields,
 		return;
 	}
 	buf_init(&known, EXPECTED_LIMIT);
-	for (i = 0; i < fields->count; i++)
-		buf_printf(&known, "%s%s", i > 0 ? ", " : "",
-		    fields->rows[i].key);
+	put_keys(fields, &known);
 	buf_put_u8(&known, '\0');
 	load_report_add(&run->report, LOAD_UNKNOWN_KEY, node->key_place, key,
 	    NULL, buf_ok(&known) ? (const char *)known.data : "");

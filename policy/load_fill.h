@@ -12,7 +12,8 @@
 struct load_run {
 	const struct policy_env *env;
 	struct load_report report;
-	struct policy_table *table;
+	struct policy_table *table;	    /* what gateway.yaml fills */
+	const struct policy_table *gateway; /* what flows are checked with */
 	bool is_zone_known; /* gateway.yaml was read without error */
 };
 

@@ -33,7 +33,7 @@ static bool
 is_fitting(const struct flow_case *c, const struct policy_channel *ch)
 {
 	const struct policy_flow *f = c->flow;
-	bool is_out = strcmp(f->from, c->run->table->zone.zone) == 0;
+	bool is_out = strcmp(f->from, c->run->gateway->zone.zone) == 0;
 
 	return ch->role == (is_out ? POLICY_SENDER : POLICY_RECEIVER) &&
 	    strcmp(ch->peer, is_out ? f->to : f->from) == 0;
@@ -43,7 +43,7 @@ static void
 report_no_channel(const struct flow_case *c)
 {
 	const struct policy_flow *f = c->flow;
-	bool is_out = strcmp(f->from, c->run->table->zone.zone) == 0;
+	bool is_out = strcmp(f->from, c->run->gateway->zone.zone) == 0;
 	const char *peer = is_out ? f->to : f->from;
 	char expected[96];
 
@@ -55,7 +55,7 @@ report_no_channel(const struct flow_case *c)
 static void
 check_channel(const struct flow_case *c)
 {
-	const struct policy_table *t = c->run->table;
+	const struct policy_table *t = c->run->gateway;
 	const struct policy_channel *only = NULL;
 	struct policy_flow *f = c->flow;
 	struct buf names;
@@ -89,7 +89,7 @@ static void
 check_route(const struct flow_case *c)
 {
 	const struct policy_flow *f = c->flow;
-	const char *zone = c->run->table->zone.zone;
+	const char *zone = c->run->gateway->zone.zone;
 	char two_hops[128];
 
 	if (f->from[0] == '\0' || f->to[0] == '\0')
@@ -116,16 +116,28 @@ check_sanitize(const struct flow_case *c)
 	    [SANITIZE_L1] = "L1", [SANITIZE_L2] = "L2", [SANITIZE_L3] = "L3",
 	    [SANITIZE_TEXT] = "text"};
 	const struct policy_flow *f = c->flow;
+	const struct load_node *level = load_tree_get(c->root, "sanitize");
 	bool has_stage = (f->stages & STAGE_BIT(STAGE_SANITIZE)) != 0;
 
-	if (f->stages == 0) /* missing, and reported */
+	if (f->stages == 0) /* missing or wrong, and reported */
 		return;
 	if (f->sanitize != SANITIZE_NONE && !has_stage)
 		report(c, LOAD_NEEDS_STAGE, "sanitize", levels[f->sanitize],
 		    NULL);
+	/* A level that does not exist left the default behind. */
+	if (level != NULL && level->kind == LOAD_TEXT &&
+	    strcmp(level->text, "none") != 0)
+		return;
 	if (f->sanitize == SANITIZE_NONE && has_stage)
 		report(c, LOAD_NEEDS_LEVEL, "sanitize", levels[f->sanitize],
 		    "L1 | L2 | L3 | text");
+}
+
+/* As written, so that a finding shows what its reader sees. */
+static const char *
+text_or(const struct load_node *node, const char *preset)
+{
+	return node != NULL && node->kind == LOAD_TEXT ? node->text : preset;
 }
 
 static void
@@ -133,17 +145,15 @@ check_limits(const struct flow_case *c)
 {
 	const struct policy_flow *f = c->flow;
 	const struct load_node *limits = load_tree_get(c->root, "limits");
-	char value[24], least[24];
+	const struct load_node *all, *one;
 
 	if (f->transfer_bytes >= f->file_bytes)
 		return;
-	(void)snprintf(value, sizeof(value), "%llu",
-	    (unsigned long long)f->transfer_bytes);
-	(void)snprintf(least, sizeof(least), "%llu",
-	    (unsigned long long)f->file_bytes);
-	load_fill_report(c->run, LOAD_TRANSFER_LIMIT, limits,
-	    load_tree_get(limits, "transfer_bytes"), "limits.transfer_bytes",
-	    value, least);
+	all = load_tree_get(limits, "transfer_bytes");
+	one = load_tree_get(limits, "file_bytes");
+	load_fill_report(c->run, LOAD_TRANSFER_LIMIT, limits, all,
+	    "limits.transfer_bytes", text_or(all, "10GiB"),
+	    text_or(one, "2GiB"));
 }
 
 static void
@@ -189,7 +199,7 @@ warn_content(const struct flow_case *c)
 static void
 warn_steps(const struct flow_case *c)
 {
-	const struct policy_table *t = c->run->table;
+	const struct policy_table *t = c->run->gateway;
 	const struct policy_approval_step *step;
 	const struct load_node *approval, *item;
 	char key[48], needed[16], present[16];
@@ -203,7 +213,7 @@ warn_steps(const struct flow_case *c)
 		people = 0;
 		for (j = 0; j < t->person_count; j++)
 			people += (t->people[j].roles & step->roles) != 0;
-		if (people < step->count) {
+		if (step->roles != 0 && people < step->count) {
 			(void)snprintf(key, sizeof(key), "approval.steps[%u]",
 			    i);
 			(void)snprintf(needed, sizeof(needed), "%u",

@@ -45,6 +45,9 @@
 	    "向きを変える文字）。消してください",                             \
 	    "character {v} is not allowed (control, invisible or "            \
 	    "direction-changing); remove it")                                 \
+	M(LOAD_TAB, GW_EFORMAT,                                               \
+	    "タブ文字があります。空白に置き換えてください",                   \
+	    "there is a tab; write spaces")                                   \
 	M(LOAD_SYNTAX, GW_EFORMAT, "YAMLとして読めません: {v}",               \
 	    "not readable as YAML: {v}")                                      \
 	M(LOAD_EMPTY_FILE, GW_EFORMAT, "中身がありません。{e}",               \
@@ -218,8 +221,8 @@
 	    "{k}: 機密性 {v} のファイルが承認なしで internet へ出ます",       \
 	    "{k}: files of class {v} go to internet without approval")        \
 	M(LOAD_WARN_FEW, GW_OK,                                               \
-	    "{k}: {v} 人が要りますが、この役割は {e} 人です",                 \
-	    "{k}: takes {v} people, and {e} have the role")                   \
+	    "{k}: この役割の人が {v} 人要りますが、{e} 人しかいません",       \
+	    "{k}: needs {v} with this role, there are {e}")                   \
 	M(LOAD_WARN_TWO_ROLES, GW_OK,                                         \
 	    "{k}: 「{v}」は {e} でもあります。役割は分けてください",          \
 	    "{k}: \"{v}\" is also {e}; keep these roles apart")               \

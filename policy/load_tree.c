@@ -69,7 +69,8 @@ is_clean(struct load_report *r, const uint8_t *p, size_t left)
 		if (c == '\r' && left > 1 && p[1] == '\n')
 			continue;
 		if (!load_value_is_char_allowed(c)) {
-			report_char(r, LOAD_BAD_CHAR, place, c);
+			report_char(r, c == '\t' ? LOAD_TAB : LOAD_BAD_CHAR,
+			    place, c);
 			return false;
 		}
 		place.column++;

@@ -64,15 +64,18 @@ static const struct schema_word guards[] = {
 
 static const struct schema_field operator_rows[] = {
 	{.key = "approver", .kind = SCHEMA_ACCOUNTS, .words = approver,
-	    .help_ja = "承認者のUnixアカウント。自分が出したものは承認できません",
+	    .help_ja = "承認者のUnixアカウント。自分が出したものは承認できませ"
+		       "ん",
 	    .help_en = "Unix accounts of approvers; nobody approves what they "
 		       "submitted themselves"},
 	{.key = "officer", .kind = SCHEMA_ACCOUNTS, .words = officer,
-	    .help_ja = "セキュリティ責任者。検査できなかったものの解除は2人で行います",
+	    .help_ja = "セキュリティ責任者。検査できなかったものの解除は2人で"
+		       "行います",
 	    .help_en = "Security officers; two of them together release what "
 		       "could not be scanned"},
 	{.key = "auditor", .kind = SCHEMA_ACCOUNTS, .words = auditor,
-	    .help_ja = "監査人。すべてを読んで検証できますが、何も変えられません",
+	    .help_ja = "監査人。すべてを読んで検証できますが、何も変えられませ"
+		       "ん",
 	    .help_en = "Auditors; they read and verify everything and change "
 		       "nothing"},
 	{.key = "administrator", .kind = SCHEMA_ACCOUNTS,
@@ -100,7 +103,8 @@ static const struct schema_field channel_rows[] = {
 	    .help_ja = "運び方。この版ではTLSだけです",
 	    .help_en = "How bytes cross; only TLS in this version"},
 	{.key = "listen", .kind = SCHEMA_ADDRESS, CHANNEL(address),
-	    .help_ja = "受ける側が待ち受けるアドレス（role: receiver では必須）",
+	    .help_ja = "受ける側が待ち受けるアドレス（role: receiver では必"
+		       "須）",
 	    .help_en = "Address the receiver listens on (required with role: "
 		       "receiver)"},
 	{.key = "connect", .kind = SCHEMA_ADDRESS, CHANNEL(address),
@@ -109,7 +113,8 @@ static const struct schema_field channel_rows[] = {
 		       "sender)"},
 	{.key = "ack", .kind = SCHEMA_WORD, .preset = "tick", CHANNEL(ack),
 	    .words = acks,
-	    .help_ja = "受領応答の出し方。一定間隔か、到着のつど（秘匿通信路が広がります）",
+	    .help_ja = "受領応答の出し方。一定間隔か、到着のつど（秘匿通信路が"
+		       "広がります）",
 	    .help_en = "When the receiver acknowledges: on a fixed tick, or "
 		       "at once (a wider covert channel)"},
 	{.key = "ack_tick_s", .kind = SCHEMA_UINT, .preset = "2", .unit = "s",
@@ -131,7 +136,8 @@ static const struct schema_field signature_rows[] = {
 	{.key = "max_age_days", .kind = SCHEMA_UINT, .preset = "7",
 	    .unit = "days", .min = 1, .max = 365, .scale = 1,
 	    GATEWAY(zone.signature_max_age_days),
-	    .help_ja = "定義ファイルがこれより古いと、検査できなかったものとして保留します",
+	    .help_ja = "定義ファイルがこれより古いと、検査できなかったものとし"
+		       "て保留します",
 	    .help_en = "With signatures older than this, files count as not "
 		       "scanned and are held"},
 };
@@ -151,7 +157,8 @@ static const struct schema_field spool_rows[] = {
 	{.key = "stop_fetch_pct", .kind = SCHEMA_UINT, .preset = "92",
 	    .unit = "%", .min = 2, .max = 99, .scale = 1,
 	    GATEWAY(zone.stop_fetch_pct),
-	    .help_ja = "使用率がこれに達すると、相手からの取り込みも止めます。stop_intake_pct より大きい値",
+	    .help_ja = "使用率がこれに達すると、相手からの取り込みも止めます。"
+		       "stop_intake_pct より大きい値",
 	    .help_en = "Fetching from peers stops too when this much is used; "
 		       "above stop_intake_pct"},
 	{.key = "ballast_mib", .kind = SCHEMA_UINT, .preset = "256",
@@ -174,7 +181,8 @@ static const struct schema_field gateway_rows[] = {
 	    .help_en = "Folder of keys, spool and logs"},
 	{.key = "folders", .kind = SCHEMA_PATH, .preset = "/srv/gateway",
 	    GATEWAY(zone.folders),
-	    .help_ja = "職員が使うフォルダの親（下に in/FLOW out/FLOW rejected/FLOW status/FLOW）",
+	    .help_ja = "職員が使うフォルダの親（下に in/FLOW out/FLOW "
+		       "rejected/FLOW status/FLOW）",
 	    .help_en = "Parent of the folders people use (in/FLOW, out/FLOW, "
 		       "rejected/FLOW, status/FLOW below it)"},
 	{.key = "language", .kind = SCHEMA_WORD, .preset = "ja",
@@ -300,11 +308,13 @@ static const struct schema_field flow_rows[] = {
 	    .help_en = "Confidentiality class of local governments"},
 	{.key = "accept", .kind = SCHEMA_TYPES, .is_required = true,
 	    FLOW(accept),
-	    .help_ja = "通してよいファイル形式。executable と unknown は書けません",
+	    .help_ja = "通してよいファイル形式。executable と unknown は書けま"
+		       "せん",
 	    .help_en = "File types it takes; never executable or unknown"},
 	{.key = "stages", .kind = SCHEMA_STAGES, .is_required = true,
 	    FLOW(stages),
-	    .help_ja = "検査の段。identify と clam は必須。[null] は性能試験用のゾーンだけ",
+	    .help_ja = "検査の段。identify と clam は必須。[null] は性能試験用"
+		       "のゾーンだけ",
 	    .help_en = "Stages in order; identify and clam are required; "
 		       "[null] is for bench zones only"},
 	{.key = "sanitize", .kind = SCHEMA_WORD, .preset = "none",
@@ -314,7 +324,8 @@ static const struct schema_field flow_rows[] = {
 		       "stage sanitize"},
 	{.key = "formula_guard", .kind = SCHEMA_WORD, .preset = "hold",
 	    FLOW(formula_guard), .words = guards,
-	    .help_ja = "= + - @ で始まるCSVのセルがあれば保留する(hold)か通す(allow)か",
+	    .help_ja = "= + - @ で始まるCSVのセルがあれば保留する(hold)か通す"
+		       "(allow)か",
 	    .help_en = "Hold or allow CSV files with cells that begin with = "
 		       "+ - or @"},
 	{.key = "schema", .kind = SCHEMA_EMPTY, .preset = "[]",
@@ -331,17 +342,20 @@ static const struct schema_field flow_rows[] = {
 		       "empty"},
 	{.key = "submitter", .kind = SCHEMA_SUBMITTER, .preset = "folder",
 	    .words = submitters,
-	    .help_ja = "提出者の決め方。owner（ファイルの所有者）、folder（in/FLOW/の下のフォルダ名）、fixed NAME（いつもこの人）",
+	    .help_ja = "提出者の決め方。owner（ファイルの所有者）、folder（"
+		       "in/FLOW/の下のフォルダ名）、fixed NAME（いつもこの人）",
 	    .help_en = "Who counts as the submitter: owner of the file, the "
 		       "folder's name below in/FLOW, or fixed NAME"},
 	{.key = "complete", .kind = SCHEMA_WORD, .preset = "close",
 	    FLOW(complete), .words = completes,
-	    .help_ja = "書き終わりの見分け方。閉じたとき、改名されたとき、NAME.done が現れたとき、2秒変化がないとき",
+	    .help_ja = "書き終わりの見分け方。閉じたとき、改名されたとき、"
+		       "NAME.done が現れたとき、2秒変化がないとき",
 	    .help_en = "When a file counts as finished: closed, renamed, "
 		       "NAME.done appeared, or unchanged for 2 s"},
 	{.key = "on_exists", .kind = SCHEMA_WORD, .preset = "number",
 	    FLOW(on_exists), .words = collisions,
-	    .help_ja = "届け先に同じ名前があるとき。番号を付ける、保留、置き換え",
+	    .help_ja = "届け先に同じ名前があるとき。番号を付ける、保留、置き換"
+		       "え",
 	    .help_en = "When the name is taken at delivery: add a number, "
 		       "hold, or replace"},
 	{.key = "deliver", .kind = SCHEMA_WORD, .preset = "folder",
@@ -366,7 +380,8 @@ static const struct schema_field flow_rows[] = {
 	    .help_en = "Retention"},
 	{.key = "scan_batch", .kind = SCHEMA_UINT, .preset = "1", .min = 1,
 	    .max = 64, .scale = 1, FLOW(scan_batch),
-	    .help_ja = "1つのワーカーで続けて検査する小さなファイルの数（1 = 1件ごとに新しいワーカー）",
+	    .help_ja = "1つのワーカーで続けて検査する小さなファイルの数（1 = 1"
+		       "件ごとに新しいワーカー）",
 	    .help_en = "Small files of one transfer that one worker may scan "
 		       "(1: a fresh worker for each)"},
 	{.key = "weight", .kind = SCHEMA_UINT, .preset = "10", .min = 1,
@@ -429,11 +444,14 @@ const char *
 schema_nearest(const struct schema_fields *fields, const char *key)
 {
 	const char *best = NULL;
-	size_t i, d, best_d = SIZE_MAX;
+	size_t i, d, best_d = SIZE_MAX, len = strlen(key);
 
-	if (strlen(key) >= NEAR_MAX)
+	if (len >= NEAR_MAX)
 		return NULL;
 	for (i = 0; i < fields->count; i++) {
+		/* "max_age" for "max_age_days" */
+		if (len > 3 && strncmp(fields->rows[i].key, key, len) == 0)
+			return fields->rows[i].key;
 		d = distance(key, fields->rows[i].key);
 		if (d < best_d) {
 			best_d = d;

@@ -37,12 +37,16 @@ put_size(uint64_t bytes, struct buf *out)
 }
 
 static void
-put_range(const struct schema_field *f, struct buf *out)
+put_range(const struct schema_field *f, enum policy_lang lang,
+    struct buf *out)
 {
 	if (f->kind == SCHEMA_SIZE) {
 		put_size(f->min, out);
 		buf_put_str(out, "-");
 		put_size(f->max, out);
+		buf_put_str(out, lang == POLICY_EN ?
+		    " (bytes, or with KiB, MiB, GiB, TiB)" :
+		    "（バイト、または KiB MiB GiB TiB を付ける）");
 		return;
 	}
 	buf_printf(out, "%" PRIu64 "-%" PRIu64, f->min, f->max);
@@ -63,12 +67,14 @@ static const struct {
 	    "YYYY-MM-DD, such as 2027-03-31"},
 	[SCHEMA_PATH] = {"/ で始まるパス（例 /srv/gateway）",
 	    "an absolute path, such as /srv/gateway"},
-	[SCHEMA_ADDRESS] = {"数字のアドレスとポート（例 127.0.0.1:7443、[::1]:7443）",
+	[SCHEMA_ADDRESS] = {"数字のアドレスとポート（例 127.0.0.1:7443、"
+			    "[::1]:7443）",
 	    "a numeric address and port, such as 127.0.0.1:7443 or [::1]:7443"},
 	[SCHEMA_MODE] = {"8進の許可ビット、実行は不可（例 \"0640\"）",
 	    "octal permission bits without execute, such as \"0640\""},
 	[SCHEMA_STAGES] = {
-	    "[identify, clam, sanitize, confirm]（この順、sanitize と confirm は省略可）",
+	    "[identify, clam, sanitize, confirm]（この順、sanitize と confirm "
+	    "は省略可）",
 	    "[identify, clam, sanitize, confirm] in this order, sanitize and "
 	    "confirm as needed"},
 	[SCHEMA_IDS] = {"名前のリスト（小文字の英数字とハイフン）",
@@ -93,9 +99,11 @@ schema_describe(const struct schema_field *f, enum policy_lang lang,
 		break;
 	case SCHEMA_UINT:
 	case SCHEMA_SIZE:
-		put_range(f, out);
+		put_range(f, lang, out);
 		break;
 	case SCHEMA_TYPES:
+		buf_put_str(out, lang == POLICY_EN ? "a list of " :
+						     "次のもののリスト: ");
 		put_type_names(out);
 		break;
 	case SCHEMA_TEXT:

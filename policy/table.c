@@ -113,9 +113,11 @@ static bool
 is_flow_safe(const struct policy_flow *f)
 {
 	const uint32_t scan = STAGE_BIT(STAGE_IDENTIFY) | STAGE_BIT(STAGE_CLAM);
-	const uint32_t bench = STAGE_BIT(STAGE_MANIFEST) | STAGE_BIT(STAGE_NULL);
+	const uint32_t bench = STAGE_BIT(STAGE_MANIFEST) |
+	    STAGE_BIT(STAGE_NULL);
 
-	if ((f->accept & (TYPE_BIT(TYPE_EXECUTABLE) | TYPE_BIT(TYPE_UNKNOWN))))
+	if ((f->accept & TYPE_BIT(TYPE_EXECUTABLE)) != 0 ||
+	    (f->accept & TYPE_BIT(TYPE_UNKNOWN)) != 0)
 		return false;
 	if ((f->stages & STAGE_BIT(STAGE_MANIFEST)) == 0)
 		return false;
