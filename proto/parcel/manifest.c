@@ -10,7 +10,7 @@
 
 #define MANIFEST_MAGIC "GWM1"
 #define MANIFEST_VERSION 1
-#define PREAMBLE_LEN 16u	/* magic 4, version 2, flags 2, length 4, files 4 */
+#define PREAMBLE_LEN 16u	/* magic, version, flags, length, files */
 #define LENGTH_OFF 8u
 #define ITEM_HEAD_LEN 6u	/* type 2, length 4 */
 
