@@ -10,7 +10,7 @@
 #define KANA_OFFSET 0xfec0u	/* 0xA1 is U+FF61 */
 
 static const uint16_t table[] = {
-#include "proto/names/cp932_table.h"
+#include "proto/names/cp932_table.inc"
 };
 
 static bool

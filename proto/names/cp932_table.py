@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Write cp932_table.h: Microsoft's code page 932 without its user-defined
+"""Write cp932_table.inc: Microsoft's code page 932 without its user-defined
 rows 0xF0-0xF9, which are computed.  Run by hand; the test compares the
 table with the C library's iconv."""
 
@@ -16,7 +16,7 @@ def decode(lead, trail):
 
 
 values = [decode(lead, trail) for lead in LEADS for trail in TRAILS]
-with open("cp932_table.h", "w", encoding="ascii") as out:
+with open("cp932_table.inc", "w", encoding="ascii") as out:
     out.write("/* SPDX-License-Identifier: ISC */\n")
     out.write("/* Made by cp932_table.py: 50 rows of 188; 0 is unused. */\n")
     for i in range(0, len(values), 10):

@@ -1,5 +1,4 @@
-/* fuzz-libs: gw_parcel gw_crypto gw_base */
-/* SPDX-License-Identifier: ISC */
+/* SPDX-License-Identifier: ISC; fuzz-libs: gw_parcel gw_crypto gw_base */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
