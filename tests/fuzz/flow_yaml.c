@@ -1,5 +1,4 @@
-/* fuzz-libs: gw_policy_load gw_policy gw_base */
-/* SPDX-License-Identifier: ISC */
+/* SPDX-License-Identifier: ISC */ /* fuzz-libs: gw_policy_load */
 /* flows/ID.yaml: hostile bytes either load into a sound flow or are named. */
 #include <stdlib.h>
 

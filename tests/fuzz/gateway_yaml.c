@@ -1,5 +1,4 @@
-/* fuzz-libs: gw_policy_load gw_policy gw_base */
-/* SPDX-License-Identifier: ISC */
+/* SPDX-License-Identifier: ISC */ /* fuzz-libs: gw_policy_load */
 /* gateway.yaml: hostile bytes either make a table that maps or are named. */
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/stat.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -462,6 +463,183 @@ START_TEST(windows_text)
 }
 END_TEST
 
+static void
+check_list(const char *base, const char *from, const char *head,
+    const char *item, int count, const char *tail, const char *want)
+{
+	struct policy_env env = support_env(POLICY_EN);
+	struct policy_table *t = support_table();
+	struct policy_flow flow;
+	struct buf list, errors;
+	char *text;
+	int i;
+
+	buf_init(&list, TEXT_LIMIT);
+	buf_init(&errors, TEXT_LIMIT);
+	buf_put_str(&list, head);
+	for (i = 0; i < count; i++)
+		buf_printf(&list, "%s%s%d", i > 0 ? ", " : "", item, i);
+	buf_put(&list, tail, strlen(tail) + 1);
+	text = support_replace(base, from, (const char *)list.data);
+	if (base == flow_text)
+		ck_assert_int_eq(policy_load_flow_bytes(&env, "documents",
+		    text, strlen(text), t, &flow, &errors), GW_EFORMAT);
+	else
+		ck_assert_int_eq(policy_load_gateway_bytes(&env, text,
+		    strlen(text), t, &errors), GW_EFORMAT);
+	support_same_text(&errors, want);
+	buf_clear(&list);
+	buf_clear(&errors);
+	mem_free(text);
+	mem_free(t);
+}
+
+START_TEST(lists_are_bounded)
+{
+	check_list(flow_text, "recipients: [soumu, zeimu]", "recipients: [",
+	    "section-", 70, "]",
+	    "flows/documents.yaml:14:772: recipients: 70 entries; at most "
+	    "64\n");
+	check_list(gateway_text, "[sato]", "[", "3000", 256, "]",
+	    "gateway.yaml:7:13: operators.officer: 257 entries; at most 256\n"
+	    "gateway.yaml:7:21: operators.officer: 257 entries; at most "
+	    "256\n");
+	check_list(gateway_text, "channels:\n", "channels:\n  - [", "x", 20,
+	    "]\n",
+	    "gateway.yaml:9:5: channels[0]: a list cannot stand here; "
+	    "expected {id, role, peer, carrier, listen, connect, ack, "
+	    "ack_tick_s, max_in_flight}\n");
+}
+END_TEST
+
+/* Warnings that depend on the zone or on a direction. */
+START_TEST(warnings_by_direction)
+{
+	static const char out[] =
+		"{flow: x, purpose: p, legal_ground: l, owner_section: o, "
+		"contact: c, from: lgwan, to: internet, class: 3B,\n"
+		"accept: [csv, ooxml-macro], stages: [identify, clam]}";
+	struct policy_env env = support_env(POLICY_JA);
+	struct policy_table *t = support_table();
+	struct policy_flow flow;
+	struct buf errors;
+
+	buf_init(&errors, TEXT_LIMIT);
+	ck_assert_int_eq(policy_load_flow_bytes(&env, "x", out, strlen(out),
+	    t, &flow, &errors), GW_OK);
+	support_same_text(&errors,
+	    "flows/x.yaml:1:104: 注意: class: 機密性 3B のファイルが承認なしで "
+	    "internet へ出ます\n"
+	    "flows/x.yaml:2:9: 注意: accept: 「ooxml-macro」を無害化せずに"
+	    "受け入れます\n");
+	buf_clear(&errors);
+	mem_free(t);
+}
+END_TEST
+
+struct fault {
+	int at, calls, error;
+};
+
+static int
+fail_one(void *arg, enum io_op op, int fd, size_t *len)
+{
+	struct fault *f = arg;
+
+	(void)op;
+	(void)fd;
+	(void)len;
+	return f->calls++ == f->at ? f->error : 0;
+}
+
+/* Each call that can fail does, once: an error comes out and no table. */
+static void
+fail_each(const char *dir, int error)
+{
+	struct policy_env env = support_env(POLICY_EN);
+	struct policy_table *t = mem_alloc(sizeof(*t));
+	struct fault f = {.error = error};
+	struct buf errors;
+	enum gw_err err;
+	int fd = -1, out = -1;
+
+	ck_assert_int_eq(io_open_dir(dir, &fd), GW_OK);
+	do {
+		memset(t, 0, sizeof(*t));
+		buf_init(&errors, TEXT_LIMIT);
+		f.calls = 0;
+		io_set_hook(fail_one, &f);
+		err = policy_load_at(fd, &env, t, &errors);
+		if (err == GW_OK)
+			err = policy_to_memfd(t, &out);
+		io_set_hook(NULL, NULL);
+		ck_assert(err == GW_OK || out == -1);
+		if (f.calls > f.at && err == GW_OK)
+			ck_assert_uint_eq(t->flow_count, 1);
+		io_drop(&out);
+		buf_clear(&errors);
+	} while (f.calls > f.at++);
+	ck_assert_int_eq(err, GW_OK);
+	ck_assert_int_gt(f.at, 5);
+	io_drop(&fd);
+	mem_free(t);
+}
+
+START_TEST(io_errors)
+{
+	char dir[64];
+
+	make_policy(dir);
+	fail_each(dir, EIO);
+	fail_each(dir, EACCES);
+	fail_each(dir, ENOSPC);
+	support_remove_dir(dir);
+}
+END_TEST
+
+/* The whole way, with the accounts of this machine. */
+START_TEST(by_path)
+{
+	struct policy_table *t = mem_alloc(sizeof(*t));
+	struct buf errors;
+	char dir[64], *text;
+
+	make_policy(dir);
+	text = support_replace(gateway_text, "[sato]", "[root]");
+	support_write(dir, "gateway.yaml", text);
+	mem_free(text);
+	buf_init(&errors, TEXT_LIMIT);
+	ck_assert_int_eq(policy_load(dir, 1, POLICY_EN, t, &errors),
+	    GW_EFORMAT);
+	support_same_text(&errors,
+	    "gateway.yaml:6:14: warning: operators.approver: \"root\" is the "
+	    "superuser; use an account per person\n"
+	    "gateway.yaml:7:13: operators.officer: there is no account "
+	    "\"suzuki\" on this machine; expected a list of local account "
+	    "names or numeric uids\n"
+	    "flows/documents.yaml:22:8: warning: until: \"2027-03-31\" is "
+	    "beyond this fiscal year; permissions are renewed each year\n");
+	buf_reset(&errors);
+	text = support_replace(gateway_text,
+	    "  approver: [sato]\n  officer: [suzuki, \"2001\"]\n",
+	    "  approver: [\"2001\"]\n");
+	support_write(dir, "gateway.yaml", text);
+	mem_free(text);
+	ck_assert_int_eq(policy_load(dir, UINT64_C(1795273200000), POLICY_EN,
+	    t, &errors), GW_OK);
+	support_same_text(&errors, "");
+	ck_assert_uint_eq(t->magic, POLICY_MAGIC);
+	ck_assert_uint_ge(t->zone.workers, 1);
+	support_remove_dir(dir);
+	ck_assert_int_eq(policy_load(dir, 1, POLICY_EN, t, &errors),
+	    GW_ENOENT);
+	ck_assert_int_eq(policy_load("relative", 1, POLICY_EN, t, &errors),
+	    GW_EINVAL);
+	buf_clear(&errors);
+	mem_free(t);
+}
+END_TEST
+
 /* What quickstart fills in and packages ship must load without a finding. */
 static void
 load_example(const char *zone)
@@ -523,6 +701,10 @@ main(void)
 	tcase_add_test(t, findings_are_bounded);
 	tcase_add_test(t, several_channels_to_one_peer);
 	tcase_add_test(t, windows_text);
+	tcase_add_test(t, lists_are_bounded);
+	tcase_add_test(t, warnings_by_direction);
+	tcase_add_test(t, io_errors);
+	tcase_add_test(t, by_path);
 	tcase_add_test(t, examples_load);
 	suite_add_tcase(s, t);
 	return support_main(s);

@@ -98,8 +98,6 @@ load_policy(const char *flow, const char *lang)
 	support_make_dir(dir);
 	(void)snprintf(path, sizeof(path), "%s/flows", dir);
 	ck_assert_int_eq(mkdir(path, 0755), 0);
-	text = support_replace(gateway_text, "[sato]", "[\"1001\"]");
-	mem_free(text);
 	text = support_replace(gateway_text,
 	    "  approver: [sato]\n  officer: [suzuki, \"2001\"]\n",
 	    "  approver: [\"1001\"]\n");

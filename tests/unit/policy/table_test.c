@@ -161,23 +161,25 @@ spoil(struct policy_table *t, int n)
 	case 6: f->stages = 0; break;
 	case 7: f->stages = STAGE_BIT(STAGE_NULL); break;
 	case 8: f->stages |= STAGE_BIT(STAGE_COUNT); break;
-	case 9: memset(f->id, 'x', sizeof(f->id)); break;
-	case 10: memset(f->recipients[63], 'x', 48); break;
+	case 9: f->accept = TYPE_BIT(TYPE_COUNT); break;
+	case 10: f->on_exists = EXISTS_REPLACE + 1; break;
 	case 11: f->recipient_count = POLICY_RECIPIENTS_MAX + 1; break;
 	case 12: f->step_count = POLICY_STEPS_MAX + 1; break;
 	case 13: f->sanitize = 99; break;
 	case 14: f->deliver = 0; break;
-	case 15: memset(t->zone.folders, 'x', POLICY_PATH_LEN); break;
+	case 15: f->submitter = SUBMITTER_FIXED + 1; break;
 	case 16: t->channels[0].role = 0; break;
-	case 17: memset(t->channels[1].address, 'x', POLICY_ADDR_LEN); break;
-	case 18: memset(t->people[0].account, 'x', POLICY_ID_LEN); break;
+	case 17: t->channels[0].carrier = 2; break;
+	case 18: t->channels[1].ack = 0; break;
 	case 19: t->channel_count = POLICY_CHANNELS_MAX + 1; break;
 	case 20: t->person_count = POLICY_PEOPLE_MAX + 1; break;
 	case 21: t->zone.workers = 0; break;
 	case 22: t->zone.lang = 2; break;
+	case 23: f->complete = COMPLETE_QUIET + 1; break;
+	case 24: f->deliver = DELIVER_BOTH + 1; break;
 	}
 }
-#define SPOILS 23
+#define SPOILS 25
 
 START_TEST(rules_hold_in_the_compiled_form)
 {
@@ -186,6 +188,50 @@ START_TEST(rules_hold_in_the_compiled_form)
 	spoil(t, _i);
 	ck_assert_int_eq(policy_table_finish(t), GW_OK);
 	ck_assert_int_eq(map_raw(t, sizeof(*t)), GW_EFORMAT);
+	mem_free(t);
+}
+END_TEST
+
+#define TEXT(member)                                                          \
+	{offsetof(struct policy_table, member),                               \
+	    sizeof(((struct policy_table *)0)->member)}
+
+START_TEST(every_text_ends)
+{
+	static const struct {
+		size_t at, size;
+	} texts[] = {TEXT(zone.zone), TEXT(zone.letter), TEXT(zone.state_dir),
+	    TEXT(zone.folders), TEXT(zone.signature_dir),
+	    TEXT(channels[1].id), TEXT(channels[1].peer),
+	    TEXT(channels[1].address), TEXT(people[1].account),
+	    TEXT(flows[0].id), TEXT(flows[0].from), TEXT(flows[0].to),
+	    TEXT(flows[0].channel), TEXT(flows[0].purpose),
+	    TEXT(flows[0].legal_ground), TEXT(flows[0].owner_section),
+	    TEXT(flows[0].contact), TEXT(flows[0].class),
+	    TEXT(flows[0].submitter_name), TEXT(flows[0].recipients[0]),
+	    TEXT(flows[0].recipients[63])};
+	struct policy_table *t;
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		t = support_table();
+		memset((char *)t + texts[i].at, 'x', texts[i].size);
+		ck_assert_int_eq(policy_table_finish(t), GW_OK);
+		ck_assert_msg(map_raw(t, sizeof(*t)) == GW_EFORMAT,
+		    "text %zu", i);
+		mem_free(t);
+	}
+}
+END_TEST
+
+/* The flow's own digest is checked too, whatever the table's says. */
+START_TEST(flow_digest_is_checked)
+{
+	struct policy_table *t = support_table();
+
+	t->flows[0].digest[5] ^= 1;
+	ck_assert_int_eq(policy_table_digest(t, t->digest), GW_OK);
+	ck_assert_int_eq(map_raw(t, sizeof(*t)), GW_EHASH);
 	mem_free(t);
 }
 END_TEST
@@ -261,6 +307,8 @@ main(void)
 	tcase_add_test(t, other_sizes_and_versions_are_refused);
 	tcase_add_test(t, every_bit_counts);
 	tcase_add_loop_test(t, rules_hold_in_the_compiled_form, 0, SPOILS);
+	tcase_add_test(t, every_text_ends);
+	tcase_add_test(t, flow_digest_is_checked);
 	tcase_add_test(t, flow_count_is_checked);
 	tcase_add_test(t, types);
 	tcase_add_test(t, eval_refuses);
