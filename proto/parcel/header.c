@@ -77,6 +77,21 @@ enc_len_ok(const struct parcel_header *h)
 	    h->enc_len == hpke_enc_len((enum hpke_suite)h->suite);
 }
 
+size_t
+header_peek_len(const void *bytes, size_t len)
+{
+	const uint8_t *magic;
+	uint32_t said;
+	struct rd r;
+
+	rd_init(&r, bytes, len);
+	if (rd_span(&r, 4, &magic) != GW_OK ||
+	    memcmp(magic, HEADER_MAGIC, 4) != 0 || rd_skip(&r, 4) != GW_OK ||
+	    rd_u32(&r, &said) != GW_OK || said > HEADER_MAX)
+		return 0;
+	return said;
+}
+
 void
 header_encode(const struct parcel_header *h, struct buf *out)
 {

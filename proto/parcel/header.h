@@ -67,6 +67,12 @@ void header_encode(const struct parcel_header *, struct buf *out);
 GW_MUST_CHECK enum gw_err header_decode(const void *, size_t,
     struct parcel_header *out);
 
+/*
+ * Length of the encoded header that starts these bytes, as it says itself;
+ * 0 if they are too few or not a header.
+ */
+size_t header_peek_len(const void *, size_t);
+
 GW_MUST_CHECK enum gw_err header_sign(struct parcel_header *,
     const uint8_t seed[32]);
 GW_MUST_CHECK enum gw_err header_verify(const struct parcel_header *,
