@@ -213,6 +213,21 @@ text_fill(const struct track *track, struct text_result *out)
 	out->rows = c->row - 1;
 }
 
+bool
+text_is_lost(const struct text_scan *t)
+{
+	int i;
+
+	if (!t->is_started)
+		return false;
+	for (i = 0; i < TRACK_RAW; i++) {
+		if (track_is_alive(&t->tracks[i]) &&
+		    t->tracks[i].cells.reason == REASON_NONE)
+			return false;
+	}
+	return true;
+}
+
 /* No way to read it: name the place that the best one reached. */
 static void
 text_fill_unreadable(const struct text_scan *t, struct text_result *out)
@@ -236,7 +251,7 @@ text_fill_unreadable(const struct text_scan *t, struct text_result *out)
 	out->rows = best->cells.row - 1;
 }
 
-/* Both CP932 and EUC-JP can be: the one with fewer half-width kana is it. */
+/* The likeliest way first. */
 static const struct track *
 text_choose(const struct text_scan *t)
 {

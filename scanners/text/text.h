@@ -56,6 +56,9 @@ struct text_scan *text_new(const struct text_options *);
 void text_free(struct text_scan *);
 void text_feed(struct text_scan *, const void *, size_t);
 
+/* Nothing that follows can make it good text any more. */
+bool text_is_lost(const struct text_scan *);
+
 /* After the last byte. */
 void text_finish(struct text_scan *, struct text_result *out);
 
