@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+#include <string.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include "gatewayd/courier/group.h"
+#include "gatewayd/courier/intake.h"
+#include "gatewayd/courier/journal.h"
+#include "gatewayd/courier/ledger.h"
+#include "gatewayd/courier/task.h"
+#include "gatewayd/courier/tree.h"
+
+struct dirty {
+	TAILQ_ENTRY(dirty) next;
+	char path[];
+};
+
+TAILQ_HEAD(group_list, group_wait);
+
+struct group {
+	struct group_list waits;	/* for the next flush */
+	struct group_list running;	/* being told now */
+	TAILQ_HEAD(, dirty) dirty;
+	struct courier *c;
+	struct task task;
+};
+
+/*
+ * A folder that its owner has meanwhile taken away has nothing to lose; a
+ * failed fsync is another matter, and is never tried again.
+ */
+static void
+group_sync_dirs(struct group *g)
+{
+	struct dirty *d;
+	enum gw_err err;
+	int fd;
+
+	while ((d = TAILQ_FIRST(&g->dirty)) != NULL) {
+		TAILQ_REMOVE(&g->dirty, d, next);
+		fd = -1;
+		err = tree_open_dir(g->c->root_fd, d->path, &fd);
+		if (err == GW_OK && io_fsync(fd) != GW_OK)
+			log_fatal("a folder cannot be made durable: intake "
+			    "stops; check the disk");
+		io_drop(&fd);
+		mem_free(d);
+	}
+}
+
+static void
+group_flush(void *arg)
+{
+	struct group *g = arg;
+	struct group_wait *wait;
+	enum gw_err err;
+
+	TAILQ_CONCAT(&g->running, &g->waits, next);
+	err = journal_flush(g->c->journal);
+	group_sync_dirs(g);
+	ledger_flush(g->c->ledgers);
+	if (err == GW_OK)
+		intake_tidy(g->c->intakes);
+	while ((wait = TAILQ_FIRST(&g->running)) != NULL) {
+		TAILQ_REMOVE(&g->running, wait, next);
+		wait->is_waiting = false;
+		wait->fn(wait->arg, err);
+	}
+}
+
+struct group *
+group_new(struct courier *c)
+{
+	struct group *g = mem_alloc(sizeof(*g));
+
+	TAILQ_INIT(&g->waits);
+	TAILQ_INIT(&g->running);
+	TAILQ_INIT(&g->dirty);
+	g->c = c;
+	task_init(&g->task, group_flush, g);
+	return g;
+}
+
+void
+group_free(struct group *g)
+{
+	struct dirty *d;
+
+	if (g == NULL)
+		return;
+	while ((d = TAILQ_FIRST(&g->dirty)) != NULL) {
+		TAILQ_REMOVE(&g->dirty, d, next);
+		mem_free(d);
+	}
+	task_stop(g->c->tasks, &g->task);
+	mem_free(g);
+}
+
+void
+group_dirty(struct group *g, const char *path)
+{
+	size_t size = strlen(path) + 1;
+	struct dirty *d;
+
+	TAILQ_FOREACH(d, &g->dirty, next) {
+		if (strcmp(d->path, path) == 0)
+			return;
+	}
+	d = mem_alloc(sizeof(*d) + size);
+	memcpy(d->path, path, size);
+	TAILQ_INSERT_HEAD(&g->dirty, d, next);
+}
+
+void
+group_wait(struct group *g, struct group_wait *wait, group_fn *fn, void *arg)
+{
+	if (wait->is_waiting)
+		log_panic("group: two waits of one transfer");
+	wait->fn = fn;
+	wait->arg = arg;
+	wait->is_waiting = true;
+	TAILQ_INSERT_TAIL(&g->waits, wait, next);
+	task_wake(g->c->tasks, &g->task);
+}
+
+void
+group_forget(struct group *g, struct group_wait *wait)
+{
+	struct group_wait *w;
+
+	if (!wait->is_waiting)
+		return;
+	wait->is_waiting = false;
+	TAILQ_FOREACH(w, &g->running, next) {
+		if (w == wait) {
+			TAILQ_REMOVE(&g->running, wait, next);
+			return;
+		}
+	}
+	TAILQ_REMOVE(&g->waits, wait, next);
+}

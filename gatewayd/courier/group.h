@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef GATEWAYD_COURIER_GROUP_H
+#define GATEWAYD_COURIER_GROUP_H
+
+#include <sys/queue.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+
+#include "gatewayd/courier/courier.h"
+
+/*
+ * Group commit: many transfers wait for one fdatasync of the journal, one
+ * fsync of each folder that was renamed in, and one of each ledger.
+ */
+struct group;
+typedef void group_fn(void *arg, enum gw_err);
+
+struct group_wait {
+	TAILQ_ENTRY(group_wait) next;
+	group_fn *fn;
+	void *arg;
+	bool is_waiting;
+};
+
+struct group *group_new(struct courier *);
+void group_free(struct group *);
+
+/* This folder (path from the root of the tree) must reach the disk. */
+void group_dirty(struct group *, const char *path);
+
+/*
+ * Call fn when everything noted up to now is durable.  GW_ESPACE: what the
+ * journal was to hold is not.  One wait at a time per struct.
+ */
+void group_wait(struct group *, struct group_wait *, group_fn *, void *arg);
+
+/* It is no longer wanted; call before the struct goes. */
+void group_forget(struct group *, struct group_wait *);
+
+#endif
