@@ -502,7 +502,7 @@ job_names_taken(struct job *job, const struct ipc_status *status)
 {
 	struct verdict_record *v = &job->verdicts[0];
 
-	if (status->err == GW_OK) {
+	if (status->err == GW_OK && status->reason == REASON_NONE) {
 		job_send_names(job);
 		return;
 	}
