@@ -93,8 +93,8 @@ journal_put_group(struct buf *out, const struct journal_group *g)
 	return check_put(out, start);
 }
 
-static enum gw_err
-group_get(struct rd *rd, struct journal_group *g)
+enum gw_err
+journal_get_group(struct rd *rd, struct journal_group *g)
 {
 	const uint8_t *start = rd->p;
 	uint32_t magic;
@@ -171,7 +171,7 @@ group_next(struct rd *rd, uint64_t expected, struct journal_group *g,
 {
 	enum gw_err err;
 
-	err = group_get(rd, g);
+	err = journal_get_group(rd, g);
 	if (err == GW_OK && g->first != expected)
 		err = GW_EFORMAT;
 	if (err == GW_OK)
@@ -194,7 +194,7 @@ is_torn_tail(struct rd rd, uint64_t expected)
 		return false;
 	while (rd_skip(&rd, 1) == GW_OK) {
 		at = rd;
-		if (group_get(&at, &g) == GW_OK && g.first > expected)
+		if (journal_get_group(&at, &g) == GW_OK && g.first > expected)
 			return false;
 	}
 	return true;

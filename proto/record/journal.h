@@ -39,6 +39,8 @@ GW_MUST_CHECK enum gw_err journal_get_header(struct rd *, uint64_t *base_out,
 /* Header of a group; its entries follow as in a bundle. */
 GW_MUST_CHECK enum gw_err journal_put_group(struct buf *,
     const struct journal_group *);
+GW_MUST_CHECK enum gw_err journal_get_group(struct rd *,
+    struct journal_group *out);
 
 /*
  * Replay the groups after the header: base is the header's, log the state
