@@ -236,12 +236,9 @@ sandbox_add_path(int ruleset, const struct sandbox_path *path, uint64_t handled)
 }
 
 static enum gw_err
-sandbox_add_port(int ruleset, uint16_t port)
+sandbox_add_port(int ruleset, uint64_t access, uint16_t port)
 {
-	struct sandbox_port rule = {
-	    .access = LANDLOCK_ACCESS_NET_CONNECT_TCP,
-	    .port = port,
-	};
+	struct sandbox_port rule = {.access = access, .port = port};
 
 	if (syscall(SYS_landlock_add_rule, ruleset, SANDBOX_RULE_PORT, &rule,
 		0u) != 0)
@@ -272,7 +269,12 @@ sandbox_landlock(const struct sandbox_spec *spec)
 		err = sandbox_add_path(ruleset, &spec->paths[i], set.fs);
 	for (i = 0;
 	     set.net != 0 && i < spec->connect_port_count && err == GW_OK; i++)
-		err = sandbox_add_port(ruleset, spec->connect_ports[i]);
+		err = sandbox_add_port(ruleset, LANDLOCK_ACCESS_NET_CONNECT_TCP,
+		    spec->connect_ports[i]);
+	for (i = 0; set.net != 0 && i < spec->bind_port_count && err == GW_OK;
+	     i++)
+		err = sandbox_add_port(ruleset, LANDLOCK_ACCESS_NET_BIND_TCP,
+		    spec->bind_ports[i]);
 	if (err == GW_OK &&
 	    syscall(SYS_landlock_restrict_self, ruleset, 0u) != 0)
 		err = sandbox_failed("landlock_restrict_self", errno);

@@ -60,6 +60,8 @@ struct sandbox_spec {
 	unsigned max_fds;	/* RLIMIT_NOFILE, 0 = leave */
 	const uint16_t *connect_ports; /* TCP ports that connect may reach */
 	int connect_port_count;	/* 0: none (Linux 6.7+; else seccomp alone) */
+	const uint16_t *bind_ports; /* TCP ports that bind may take, alike */
+	int bind_port_count;
 	bool may_signal;	/* processes outside too: parent only */
 };
 

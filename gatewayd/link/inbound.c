@@ -314,7 +314,8 @@ take_tables(struct rx *r, const uint8_t *bytes, size_t len, const char **why)
 		return 1;
 	if (io_seal(r->object_fd) != GW_OK)
 		log_fatal("cannot seal a memory file");
-	r->object = mmap(NULL, l->total_len, PROT_READ, MAP_SHARED,
+	/* private: kernels before 6.7 refuse to share a sealed one */
+	r->object = mmap(NULL, l->total_len, PROT_READ, MAP_PRIVATE,
 	    r->object_fd, 0);
 	if (r->object == MAP_FAILED)
 		log_fatal("cannot map a memory file");

@@ -155,17 +155,18 @@ on_spool_closed(void *arg, struct ipc_chan *chan)
 	log_fatal("the spool is gone");
 }
 
-/* Ports that connect() may name: those of the sender channels. */
+/* Ports of the channels of one role: what Landlock lets link reach or take. */
 static int
-list_ports(const struct policy_table *policy, uint16_t *ports)
+list_ports(const struct policy_table *policy, uint32_t role, uint16_t *ports)
 {
 	struct sockaddr_storage sa;
 	socklen_t len;
 	int n = 0;
 
 	for (uint32_t i = 0; i < policy->channel_count; i++)
-		if (address_parse(policy->channels[i].address, &sa, &len) ==
-		    GW_OK)
+		if (policy->channels[i].role == role &&
+		    address_parse(policy->channels[i].address, &sa, &len) ==
+			GW_OK)
 			ports[n++] = (uint16_t)address_port(&sa);
 	return n;
 }
@@ -174,7 +175,7 @@ static void
 enter(const struct ipc_boot *boot, struct state *st)
 {
 	struct sandbox_call calls[64];
-	uint16_t ports[POLICY_CHANNELS_MAX];
+	uint16_t reach[POLICY_CHANNELS_MAX], take[POLICY_CHANNELS_MAX];
 	char dir[POLICY_PATH_LEN + 8];
 	int dirs[PROC_DIRS_MAX], n = 0;
 	struct proc_spec spec = {.name = "link",
@@ -192,8 +193,10 @@ enter(const struct ipc_boot *boot, struct state *st)
 	spec.sandbox = (struct sandbox_spec){.calls = calls,
 	    .call_count = n,
 	    .deny_fork = true,
-	    .connect_ports = ports,
-	    .connect_port_count = list_ports(st->policy, ports),
+	    .connect_ports = reach,
+	    .connect_port_count = list_ports(st->policy, POLICY_SENDER, reach),
+	    .bind_ports = take,
+	    .bind_port_count = list_ports(st->policy, POLICY_RECEIVER, take),
 	    .max_fds = 1024};
 	proc_start(&spec, dirs);
 	if (identity_open(dirs[0], &st->env.tls, st->pin) != GW_OK)

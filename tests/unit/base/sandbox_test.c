@@ -930,6 +930,7 @@ static const struct sandbox_call network_calls[] = {
 
 struct network {
 	uint16_t allowed;
+	uint16_t bindable;
 	uint16_t tried;
 	bool may_signal;
 };
@@ -943,6 +944,8 @@ network_enter(const struct network *n)
 	    .deny_fork = true,
 	    .connect_ports = &n->allowed,
 	    .connect_port_count = n->allowed != 0,
+	    .bind_ports = &n->bindable,
+	    .bind_port_count = n->bindable != 0,
 	    .may_signal = n->may_signal,
 	};
 
@@ -966,8 +969,9 @@ connect_child(void *arg)
 static int
 bind_child(void *arg)
 {
+	const struct network *n = arg;
 	struct sockaddr_in in = {.sin_family = AF_INET,
-	    .sin_port = htons(1024),
+	    .sin_port = htons(n->tried),
 	    .sin_addr = {htonl(INADDR_LOOPBACK)}};
 
 	if (network_enter(arg) != 0)
@@ -997,13 +1001,17 @@ START_TEST(connect_reaches_its_ports)
 	struct network own = {.allowed = 1, .tried = 1};
 	struct network other = {.allowed = 2, .tried = 1};
 	struct network none = {.tried = 1};
+	struct network bound = {.bindable = 29443, .tried = 29443};
+	struct network unbound = {.bindable = 29443, .tried = 29444};
 
 	check_exit(scratch_fork(connect_child, &own), ECONNREFUSED);
+	check_exit(scratch_fork(bind_child, &bound), 0);
 	if (sandbox_landlock_abi() < 4)
 		return;
 	check_exit(scratch_fork(connect_child, &other), EACCES);
 	check_exit(scratch_fork(connect_child, &none), EACCES);
-	check_exit(scratch_fork(bind_child, &none), EACCES);
+	check_exit(scratch_fork(bind_child, &unbound), EACCES);
+	check_exit(scratch_fork(connect_child, &bound), EACCES);
 }
 END_TEST
 
