@@ -79,7 +79,8 @@ def make_zones(args):
     signatures, is_real = demo_signatures(base / "signatures")
     zones = {name: Zone(name, base / name, args.bin) for name in ZONES}
     for name, zone in zones.items():
-        zone.configure(EXAMPLE / name, {}, signatures)
+        zone.configure(EXAMPLE / name,
+                       {"submitter: folder": "submitter: owner"}, signatures)
     return base, zones, is_real
 
 
