@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef SPOOL_TIMERS_H
+#define SPOOL_TIMERS_H
+
+#include "gatewayd/spool/spool.h"
+
+/*
+ * What happens by itself: each second the disk and waiting ACKs, each ten
+ * the clock, the channels and retention, each minute held transfers.
+ */
+void timers_start(struct spool *);
+void timers_stop(struct spool *);
+
+/* retain.c: erase what is due, a few at a time; never with a bad clock. */
+void retain_run(struct spool *);
+
+#endif
