@@ -49,7 +49,7 @@ struct supervise {
 	struct slot slots[PROC_COUNT];
 	struct ev_signal *chld;
 	struct ev_timer *respawn, *ping, *stop_limit;
-	bool is_stopping, was_ready;
+	bool is_stopping, was_ready, is_backing_off;
 	uint64_t watchdog_ms; /* monotonic, last told */
 };
 
@@ -199,6 +199,8 @@ start_wanted(struct supervise *s)
 {
 	uint32_t set = 0;
 
+	if (s->is_backing_off)
+		return;
 	for (int i = 0; i < PROC_COUNT; i++) {
 		if (!s->slots[i].must_start || !s->slots[i].is_wanted)
 			continue;
@@ -215,6 +217,7 @@ on_respawn(void *arg)
 {
 	struct supervise *s = arg;
 
+	s->is_backing_off = false;
 	if (!s->is_stopping)
 		start_wanted(s);
 }
@@ -265,6 +268,7 @@ restart_closure(struct supervise *s, enum proc_id dead)
 		if (t->spare != NULL)
 			child_kill(t->spare);
 	}
+	s->is_backing_off = true;
 	ev_timer_set(s->respawn, delay);
 }
 
