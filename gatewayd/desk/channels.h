@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef DESK_CHANNELS_H
+#define DESK_CHANNELS_H
+
+#include "gatewayd/desk/conn.h"
+
+/* Rows of an answer to SPOOL_CHANNEL_STATUS. */
+void channels_put(struct conn *, const struct ipc_msg *);
+
+#endif

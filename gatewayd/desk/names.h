@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef DESK_NAMES_H
+#define DESK_NAMES_H
+
+#include "proto/ipc/keys.h"
+#include "proto/ipc/types.h"
+#include "proto/parcel/body.h"
+#include "proto/parcel/manifest.h"
+
+/*
+ * The names of one transfer, from its manifest: decrypted in memory, read
+ * file by file, cleared when shown.
+ */
+#define NAMES_STORED_MAX (UINT64_C(80) << 20) /* MANIFEST_MAX, padded, table */
+
+struct names {
+	uint8_t *plain;
+	size_t size;
+	struct manifest_reader reader;
+	struct manifest_top top;
+	struct manifest_file file;
+};
+
+/*
+ * Read a stored manifest from fd (borrowed).  Errors: as body_reader_open
+ * and manifest_open.
+ */
+GW_MUST_CHECK enum gw_err names_load(struct names *, int fd,
+    const struct ipc_body *, const struct keys_grant *);
+bool names_is_loaded(const struct names *);
+
+/* The next file; NULL at the end, when damaged, or when nothing is loaded. */
+const struct manifest_file *names_next(struct names *);
+void names_clear(struct names *);
+
+#endif
