@@ -10,11 +10,13 @@ adds N random mutations of larger logs on which both must agree.
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', '..',
                                 'support'))
 import verify as second  # noqa: E402
@@ -238,6 +240,21 @@ def test_random():
         expect('most are noticed', noticed > COUNT // 2, True)
 
 
+def test_document():
+    """The page's table of events is the code's."""
+    root = os.path.join(os.path.dirname(__file__), '..', '..', '..')
+    with open(os.path.join(root, 'proto/record/audit.h')) as f:
+        code = set(re.findall(r'X\(AUDIT_\w+, (\d+), "([a-z-]+)"', f.read()))
+    with open(os.path.join(root, 'proto/PROTOCOL-audit.md')) as f:
+        text = f.read()
+    table = text[text.index('## Events'):text.index('Any other value')]
+    page = set(re.findall(r'\| (\d+) \| ([a-z-]+) ', table))
+    expect('events of the page', page, code)
+    expect('events of the verifier', {int(v) for v, _ in code},
+           set(second.EVENTS))
+
+
+test_document()
 test_sound()
 test_contents()
 test_rewritten()
