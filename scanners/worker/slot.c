@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -138,18 +140,34 @@ slot_enter_namespace(void)
 	const gid_t gid = getegid();
 	char map[64];
 
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+	/*
+	 * Who dropped ids does not own its files in /proc until it is
+	 * dumpable again; the sandbox takes that back.
+	 */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0 ||
+	    unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 ||
+	    !slot_write_map("/proc/self/setgroups", "deny"))
 		return false;
-	if (!slot_write_map("/proc/self/setgroups", "deny"))
-		log_fatal("user namespace without setgroups: %s",
-		    strerror(errno));
 	snprintf(map, sizeof(map), "%u %u 1", (unsigned)uid, (unsigned)uid);
 	if (!slot_write_map("/proc/self/uid_map", map))
-		log_fatal("cannot map own user: %s", strerror(errno));
+		return false;
 	snprintf(map, sizeof(map), "%u %u 1", (unsigned)gid, (unsigned)gid);
-	if (!slot_write_map("/proc/self/gid_map", map))
-		log_fatal("cannot map own group: %s", strerror(errno));
-	return true;
+	return slot_write_map("/proc/self/gid_map", map);
+}
+
+/* There is no way back out of one half made: a child tries it first. */
+static bool
+slot_has_namespaces(void)
+{
+	int status = 0;
+	pid_t pid;
+
+	pid = fork();
+	if (pid == 0)
+		_exit(slot_enter_namespace() ? 0 : 1);
+	if (pid == -1 || waitpid(pid, &status, 0) != pid)
+		return false;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 /*
@@ -208,11 +226,12 @@ slot_mount_user(struct slots *s, uint32_t count, uint64_t bytes,
 	if (s->root_fd != -1)
 		return;
 	slot_init(s, count, bytes);
-	if (!slot_enter_namespace()) {
+	if (!slot_has_namespaces()) {
 		slot_make_folders(s, name);
 		return;
 	}
-	if (!slot_mount_all(s, geteuid(), getegid()))
+	if (!slot_enter_namespace() ||
+	    !slot_mount_all(s, geteuid(), getegid()))
 		log_fatal("cannot mount a tmpfs for workers in a user "
 		    "namespace: %s", strerror(errno));
 	slot_open_root(s);
