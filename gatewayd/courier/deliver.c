@@ -101,7 +101,8 @@ published(struct work *w)
 	};
 	char staging[PATH_MAX];
 
-	group_dirty(w->c->group, w->mailbox);
+	if (w->mailbox[0] != '\0')
+		group_dirty(w->c->group, w->mailbox);
 	if (tree_join(staging, sizeof(staging), ".gw/out", w->stage.hex))
 		group_dirty(w->c->group, staging);
 	if (!is_return(w) && w->job.is_retry)
@@ -401,23 +402,26 @@ read_manifest(struct work *w, const struct fetch *f)
 	return err;
 }
 
-/* After a crash in DELIVERING: is it published or not? */
+/*
+ * After a crash in DELIVERING: is it published or not?  If it is, that holds
+ * whatever became of its manifest or its flow since.
+ */
 static void
-go_on(struct work *w)
+go_on(struct work *w, enum gw_err err, enum reason reason)
 {
 	struct stat st;
-	enum gw_err err;
+	enum gw_err found;
 
-	err = stage_find(&w->stage);
-	if (err == GW_ENOENT) {
+	found = stage_find(&w->stage);
+	if (found == GW_ENOENT) {
 		stage_get_target(&w->stage, w->target, sizeof(w->target));
 		published(w);
 		return;
 	}
-	if (err == GW_OK)
-		err = io_statat(w->stage.fd, w->stage.object, &st);
-	if (err != GW_OK) {
-		fail(w, err, REASON_NONE);
+	if (found == GW_OK)
+		found = io_statat(w->stage.fd, w->stage.object, &st);
+	if (found != GW_OK || err != GW_OK) {
+		fail(w, found != GW_OK ? found : err, reason);
 		return;
 	}
 	w->stage.is_set = S_ISDIR(st.st_mode);
@@ -445,10 +449,10 @@ on_manifest(void *arg, struct fetch *f)
 		reason = find_mailbox(w);
 		err = reason == REASON_NONE ? GW_OK : GW_EDENIED;
 	}
-	if (err != GW_OK)
+	if (w->job.is_retry)
+		go_on(w, err, reason);
+	else if (err != GW_OK)
 		fail(w, err, reason);
-	else if (w->job.is_retry)
-		go_on(w);
 	else
 		work_go(w, WORK_CLEAN);
 }

@@ -12,6 +12,10 @@
 
 #define FETCH_BYTES (4u << 20)
 
+/* keys may be writing an entry about the transfer; it does not take long. */
+#define BUSY_TRIES 100u
+#define BUSY_MS 50
+
 /* What keys recorded is what counts; the spool only keeps bytes. */
 static enum gw_err
 fetch_join(struct fetch *f)
@@ -77,6 +81,8 @@ on_bodies(void *arg, struct ipc_msg *msg)
 	fetch_done(f);
 }
 
+static void ask_keys(void *arg);
+
 static void
 on_grants(void *arg, struct ipc_msg *msg)
 {
@@ -85,6 +91,13 @@ on_grants(void *arg, struct ipc_msg *msg)
 	struct fetch *f = arg;
 	uint32_t i;
 
+	if ((status.err == GW_EBUSY || status.err == GW_EAGAIN) &&
+	    f->tries++ < BUSY_TRIES) {
+		if (f->timer == NULL)
+			f->timer = ev_timer_new(f->c->loop, ask_keys, f);
+		ev_timer_set(f->timer, BUSY_MS);
+		return;
+	}
 	f->has_grants = true;
 	if (status.err != GW_OK || msg->count > IPC_BATCH_MAX)
 		fetch_failed(f, &status);
@@ -92,6 +105,28 @@ on_grants(void *arg, struct ipc_msg *msg)
 		memcpy(&f->list[i].grant, &grants[i], sizeof(grants[i]));
 	f->grants = status.err == GW_OK ? msg->count : 0;
 	fetch_done(f);
+}
+
+static void
+ask_keys(void *arg)
+{
+	struct fetch *f = arg;
+	const struct keys_release release = {
+		.transfer = f->transfer,
+		.first = f->first,
+		.count = f->asked,
+	};
+	const struct keys_view view = {
+		.transfer = f->transfer,
+		.uid = UINT32_MAX,
+	};
+
+	if (f->right == FETCH_VIEW)
+		call_send_fixed(f->c->keys, KEYS_VIEW, &view, sizeof(view),
+		    on_grants, f);
+	else
+		call_send_fixed(f->c->keys, KEYS_RELEASE, &release,
+		    sizeof(release), on_grants, f);
 }
 
 struct fetch *
@@ -106,29 +141,17 @@ fetch_new(struct courier *c, const struct key_ref *transfer,
 		.max_count = max < IPC_BATCH_MAX ? max : IPC_BATCH_MAX,
 		.max_bytes = FETCH_BYTES,
 	};
-	const struct keys_release release = {
-		.transfer = *transfer,
-		.first = first,
-		.count = get.max_count,
-	};
-	const struct keys_view view = {
-		.transfer = *transfer,
-		.uid = UINT32_MAX,
-	};
 
 	f->c = c;
 	f->fn = fn;
 	f->arg = arg;
 	f->fd = -1;
+	f->transfer = *transfer;
+	f->right = right;
 	f->first = first;
-	f->count = get.max_count;
+	f->asked = f->count = get.max_count;
 	f->list = mem_array(IPC_BATCH_MAX, sizeof(*f->list));
-	if (right == FETCH_VIEW)
-		call_send_fixed(c->keys, KEYS_VIEW, &view, sizeof(view),
-		    on_grants, f);
-	else
-		call_send_fixed(c->keys, KEYS_RELEASE, &release,
-		    sizeof(release), on_grants, f);
+	ask_keys(f);
 	call_send_fixed(c->spool, SPOOL_BODY_GET, &get, sizeof(get),
 	    on_bodies, f);
 	return f;
@@ -141,6 +164,7 @@ fetch_free(struct fetch *f)
 		return;
 	call_forget(f->c->keys, f);
 	call_forget(f->c->spool, f);
+	ev_timer_free(f->timer);
 	io_drop(&f->fd);
 	mem_free_secret(f->list, IPC_BATCH_MAX * sizeof(*f->list));
 	mem_free(f);

@@ -30,11 +30,16 @@ struct fetch {
 	enum gw_err err;	/* not GW_OK: nothing else is set */
 	uint16_t reason;
 	uint32_t first, count;
+	uint32_t asked;
 	int fd;			/* stored forms; -1 if err */
 	struct ipc_body bodies[IPC_BATCH_MAX];
 	struct fetch_body *list;
 	uint32_t grants;
 	bool has_bodies, has_grants;
+	struct key_ref transfer;
+	enum fetch_right right;
+	struct ev_timer *timer;	/* keys is busy with this transfer */
+	unsigned tries;
 };
 
 /*

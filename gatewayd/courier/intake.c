@@ -58,7 +58,7 @@ intake_clear(struct intake *t)
 	ev_timer_free(t->timer);
 	intake_bodies_clear(t);
 	walk_clear(&t->walk);
-	claim_free(t->claim);
+	journal_claim_free(t->claim);
 	mem_free(t);
 }
 
@@ -320,7 +320,7 @@ claim_rename(void *arg, enum gw_err err)
 static void
 claim_start(struct intake_desk *desk, const struct watch_item *item)
 {
-	struct claim *claim = claim_new();
+	struct claim *claim = journal_claim_new();
 	struct intake *t;
 
 	if (getrandom(claim->id, sizeof(claim->id), 0) !=

@@ -29,13 +29,13 @@ struct journal {
 };
 
 struct claim *
-claim_new(void)
+journal_claim_new(void)
 {
 	return mem_alloc(sizeof(struct claim));
 }
 
 void
-claim_free(struct claim *claim)
+journal_claim_free(struct claim *claim)
 {
 	if (claim == NULL)
 		return;
@@ -204,10 +204,10 @@ live_put(struct claim_list *live, struct claim *claim)
 	}
 	if (old != NULL) {
 		TAILQ_REMOVE(live, old, next);
-		claim_free(old);
+		journal_claim_free(old);
 	}
 	if (claim->state == CLAIM_END)
-		claim_free(claim);
+		journal_claim_free(claim);
 	else
 		TAILQ_INSERT_TAIL(live, claim, next);
 }
@@ -230,9 +230,9 @@ journal_load(struct journal *j, struct claim_list *live)
 		log_fatal("journal of claims: %s", err_text_en(err));
 	rd_init(&r, data, len);
 	for (left = len; rd_left(&r) > 0; left = rd_left(&r)) {
-		claim = claim_new();
+		claim = journal_claim_new();
 		if (get_record(&r, claim) != GW_OK) {
-			claim_free(claim);
+			journal_claim_free(claim);
 			log_info("journal of claims: the last %zu bytes are "
 			    "not whole, as after a power failure", left);
 			break;

@@ -61,8 +61,8 @@ struct journal;
 struct journal *journal_open(int dirfd, struct claim_list *live);
 void journal_free(struct journal *);
 
-struct claim *claim_new(void);
-void claim_free(struct claim *);
+struct claim *journal_claim_new(void);
+void journal_claim_free(struct claim *);
 
 /* Note the claim's present state; becomes durable with journal_flush. */
 void journal_put(struct journal *, const struct claim *);

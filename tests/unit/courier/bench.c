@@ -52,7 +52,7 @@ bench_start(struct bench *b)
 
 	ck_assert_int_eq(io_open_dir(b->root, &root_fd), GW_OK);
 	fake_connect(&b->fake, &keys_fd, &spool_fd);
-	b->courier = courier_new(b->loop, root_fd,
+	b->courier = courier_new(b->loop, root_fd, b->no_inotify ? -1 :
 	    inotify_init1(IN_NONBLOCK | IN_CLOEXEC), keys_fd, spool_fd,
 	    b->policy, &b->opts);
 }
@@ -155,6 +155,16 @@ bench_drop(struct bench *b, const char *name, const char *text)
 	bench_puts(b, path, text);
 }
 
+void
+bench_rename(struct bench *b, const char *from, const char *to)
+{
+	char a[8192], z[8192];
+
+	full(b, from, a);
+	full(b, to, z);
+	ck_assert_int_eq(rename(a, z), 0);
+}
+
 bool
 bench_has(struct bench *b, const char *path)
 {
@@ -239,4 +249,24 @@ bench_lines(struct bench *b, const char *path, const char *text)
 		count++;
 	mem_free(data);
 	return count;
+}
+
+static struct fake_transfer *delivered;
+
+static bool
+is_published(struct bench *b)
+{
+	(void)b;
+	return delivered->published > 0;
+}
+
+void
+bench_deliver(struct bench *b, struct fake_transfer *t, bool is_retry)
+{
+	delivered = t;
+	t->published = 0;
+	fake_work(&b->fake, t, WORK_DELIVER, SIDE_HIGH, is_retry ?
+	    ST_DELIVERING : ST_REINSPECTED, 0, is_retry);
+	bench_until(b, is_published);
+	bench_run_ms(b, 20); /* the reply, and tidying */
 }

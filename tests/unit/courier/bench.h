@@ -14,6 +14,7 @@ struct bench {
 	struct policy_flow *flow;	/* "letters", both ways in one zone */
 	struct courier_opts opts;
 	struct courier *courier;
+	bool no_inotify;
 };
 
 void bench_open(struct bench *);
@@ -31,6 +32,7 @@ void bench_put(struct bench *, const char *path, const void *, size_t);
 void bench_puts(struct bench *, const char *path, const char *text);
 void bench_mkdir(struct bench *, const char *path);
 void bench_drop(struct bench *, const char *name, const char *text);
+void bench_rename(struct bench *, const char *from, const char *to);
 bool bench_has(struct bench *, const char *path);
 char *bench_read(struct bench *, const char *path, size_t *len_out);
 bool bench_contains(struct bench *, const char *path, const char *text);
@@ -39,5 +41,8 @@ unsigned bench_count(struct bench *, const char *folder); /* names in it */
 /* status/letters/送信簿-TODAY.csv and 受領簿. */
 const char *bench_ledger(const char *stem);
 unsigned bench_lines(struct bench *, const char *path, const char *text);
+
+/* Give the courier a delivery and wait until it is published. */
+void bench_deliver(struct bench *, struct fake_transfer *, bool is_retry);
 
 #endif

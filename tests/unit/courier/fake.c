@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "proto/names/names.h"
 #include "proto/parcel/body.h"
 
 #include "tests/unit/courier/fake.h"
@@ -605,4 +606,60 @@ fake_work(struct fake *f, struct fake_transfer *t, uint32_t kind,
 	job->plain_bytes = t->plain_bytes;
 	job->accepted_ms = job->state_ms = clock_wall_ms();
 	spool_serve(f);
+}
+
+static void
+store_small(struct fake_transfer *t, uint32_t index, const void *plain,
+    size_t len)
+{
+	struct fake_body *body = &t->bodies[index];
+	size_t stored;
+	uint8_t *out;
+
+	fill(body->id, 16, t->ref.slot, 1000 + 2 * index);
+	fill(body->key, 32, t->ref.slot, 1001 + 2 * index);
+	body->plain_len = len;
+	body->padded_len = body_padded_len(len);
+	stored = (size_t)body_stored_len(body->padded_len);
+	out = mem_alloc(stored);
+	if (body_seal_small(body->key, body->id, plain, len, out,
+	    body->root) != GW_OK || io_memfd("arrived", &body->fd) != GW_OK ||
+	    io_write_full(body->fd, out, stored) != GW_OK)
+		log_fatal("fake: a body cannot be made");
+	body->is_done = body->is_stored = true;
+	mem_free(out);
+}
+
+struct fake_transfer *
+fake_arrive(struct fake *f, const struct manifest_top *top,
+    const struct manifest_file *files, const char *const *contents)
+{
+	struct fake_transfer *t = &f->transfers[f->count];
+	struct manifest_writer w;
+	struct buf b;
+	uint32_t i;
+
+	t->ref.slot = f->count++;
+	t->ref.bucket = 7;
+	fill(t->ref.id, 16, t->ref.slot, 1);
+	t->state = FAKE_ACCEPTED;
+	t->body_count = top->file_count + 1;
+	t->bodies = mem_array(t->body_count, sizeof(t->bodies[0]));
+	memcpy(t->flow, top->flow, sizeof(t->flow));
+	make_number(f, t->number);
+	buf_init(&b, MANIFEST_MAX);
+	manifest_begin(&w, top, &b);
+	for (i = 0; i < top->file_count; i++) {
+		manifest_add(&w, &files[i]);
+		store_small(t, i + 1, contents[i], strlen(contents[i]));
+		t->plain_bytes += strlen(contents[i]);
+		if (names_hash(files[i].path,
+		    t->bodies[i + 1].name_hash) != GW_OK)
+			log_fatal("fake: no hash");
+	}
+	if (manifest_finish(&w) != GW_OK)
+		log_fatal("fake: no manifest");
+	store_small(t, 0, b.data, b.len);
+	buf_clear(&b);
+	return t;
 }

@@ -7,6 +7,7 @@
 #include "base/ev.h"
 #include "proto/ipc/chan.h"
 #include "proto/ipc/spool.h"
+#include "proto/parcel/manifest.h"
 
 /*
  * keys and spool as the courier sees them, with everything in memory and
@@ -86,6 +87,13 @@ void fake_disconnect(struct fake *);
 /* Let the courier deliver, return, or be told about a transfer. */
 void fake_work(struct fake *, struct fake_transfer *, uint32_t kind,
     uint32_t side, uint32_t state, uint16_t reason, bool is_retry);
+
+/*
+ * A transfer that came from the other zone: its manifest, and the content of
+ * its files; name hashes are those of the manifest.
+ */
+struct fake_transfer *fake_arrive(struct fake *, const struct manifest_top *,
+    const struct manifest_file *files, const char *const *contents);
 
 struct fake_transfer *fake_find(struct fake *, const struct key_ref *);
 
