@@ -31,13 +31,13 @@ findings_add(struct findings *f, enum finding_log log, enum finding_code code,
 }
 
 const char *
-finding_word(enum finding_code code)
+findings_word(enum finding_code code)
 {
 	return texts[code].word;
 }
 
 const char *
-finding_text(enum finding_code code, bool is_ja)
+findings_text(enum finding_code code, bool is_ja)
 {
 	return is_ja ? texts[code].ja : texts[code].en;
 }

@@ -63,7 +63,7 @@ struct findings {
 
 void findings_add(struct findings *, enum finding_log, enum finding_code,
     uint64_t entry, const char *path);
-const char *finding_word(enum finding_code);
-const char *finding_text(enum finding_code, bool is_ja);
+const char *findings_word(enum finding_code);
+const char *findings_text(enum finding_code, bool is_ja);
 
 #endif

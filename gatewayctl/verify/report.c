@@ -30,7 +30,7 @@ finding_say(const struct report *r, const struct finding *f, char *out,
 		snprintf(path, sizeof(path), "%s ", f->path);
 	snprintf(out, size, "%s%s%s%s%s", f->log == LOG_PEER ?
 	    PICK(r, "相手側の", "other side's ") : "", entry, path,
-	    PICK(r, "— ", "- "), finding_text(f->code, r->is_ja));
+	    PICK(r, "— ", "- "), findings_text(f->code, r->is_ja));
 }
 
 static void
@@ -251,7 +251,7 @@ json_findings(struct json *j, const struct report *r)
 		finding_say(r, f, what, sizeof(what));
 		json_object(j, NULL);
 		json_str(j, "log", f->log == LOG_PEER ? "peer" : "own");
-		json_str(j, "code", finding_word(f->code));
+		json_str(j, "code", findings_word(f->code));
 		if (f->entry != FINDING_NO_ENTRY)
 			json_u64(j, "entry", f->entry);
 		if (f->path[0] != '\0')
