@@ -17,7 +17,7 @@
 
 #define BIT(proc) (1u << (proc))
 #define SENDERS_OF_BODIES (BIT(PROC_COURIER) | BIT(PROC_INSPECT) | \
-	BIT(PROC_LINK))
+	BIT(PROC_LINK) | BIT(PROC_DESK))
 
 /* Who may ask what, in which shape, and who answers. */
 struct server_row {
