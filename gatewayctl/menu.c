@@ -18,12 +18,21 @@
 #define NUMBER "NUMBER", 1, 1
 
 const struct menu_row menu_table[] = {
+	{"init", NULL, "DIR", 1, 1, OPT(OPT_ZONE), OPT(OPT_ZONE), 0, init_run,
+	    "フォルダーと設定のひな型を作る",
+	    "make folders and a commented configuration"},
 	{"status", NULL, "", 0, 0, 0, 0, VERB_STATUS, command_ask,
 	    "プロセス・経路・件数を表示する(すべて稼働中なら終了コード0)",
 	    "show processes, channels, counts; exit 0 when all are ready"},
+	{"doctor", NULL, "", 0, 0, 0, 0, VERB_DOCTOR, doctor_run,
+	    "何が問題で、どうすればよいかを言葉で示す",
+	    "say in words what is wrong and what to do"},
 	{"reload", NULL, "", 0, 0, 0, 0, VERB_RELOAD, command_ask,
 	    "gateway.yaml と flows を読み直す",
 	    "load gateway.yaml and the flows anew"},
+	{"send", NULL, "FLOW FILE…", 2, -1, 0, 0, VERB_FLOWS, send_run,
+	    "業務フローの投入フォルダーへファイルを置く",
+	    "put files into a flow's drop folder"},
 
 	{"transfers", "list", "", 0, 0, LISTING, 0, VERB_TRANSFERS_LIST,
 	    command_ask, "転送の一覧", "list transfers"},
@@ -80,10 +89,26 @@ const struct menu_row menu_table[] = {
 	{"key", "list", "", 0, 0, 0, 0, VERB_KEY_LIST, command_ask,
 	    "鍵の一覧と期限", "keys and until when they hold"},
 
+	{"policy", "check", "", 0, 0, 0, 0, 0, policy_check_run,
+	    "設定の誤りを調べる(何も変えない)",
+	    "check the configuration; changes nothing"},
+	{"policy", "explain", "FILE…", 1, -1, 0, 0, 0, policy_explain_run,
+	    "このファイルがどのフローでどう扱われるかを説明する",
+	    "tell what would happen to a file"},
 
 	{"log", "search", "", 0, 0, SEARCHING, 0, VERB_LOG_SEARCH,
 	    command_ask, "監査ログを探す(閲覧も記録される)",
 	    "search the audit log (which is logged)"},
+	{"log", "follow", "", 0, 0, OPT(OPT_FLOW) | OPT(OPT_EVENT), 0,
+	    VERB_LOG_FOLLOW, history_follow_run,
+	    "監査ログを見続ける", "watch the audit log"},
+	{"log", "verify", "", 0, 0, 0, 0, 0, history_verify_run,
+	    "監査ログに改ざん・欠落がないか検証する",
+	    "verify that the audit log is whole and unchanged"},
+	{"log", "export", "", 0, 0, SEARCHING | OPT(OPT_CSV) |
+	    OPT(OPT_JSONL), 0, VERB_LOG_EXPORT, history_export_run,
+	    "監査ログをCSVまたはJSONで書き出す",
+	    "write the audit log as CSV or JSON"},
 };
 const int menu_count = (int)(sizeof(menu_table) / sizeof(menu_table[0]));
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef DESK_CALL_H
-#define DESK_CALL_H
+#ifndef GATEWAYD_DESK_CALL_H
+#define GATEWAYD_DESK_CALL_H
 
 #include "proto/ipc/chan.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef DESK_CHANNELS_H
-#define DESK_CHANNELS_H
+#ifndef GATEWAYD_DESK_CHANNELS_H
+#define GATEWAYD_DESK_CHANNELS_H
 
 #include "gatewayd/desk/conn.h"
 

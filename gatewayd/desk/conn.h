@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef DESK_CONN_H
-#define DESK_CONN_H
+#ifndef GATEWAYD_DESK_CONN_H
+#define GATEWAYD_DESK_CONN_H
 
 #include "base/buf.h"
 

@@ -5,6 +5,7 @@
 
 #include "proto/ipc/keys.h"
 #include "proto/ipc/spool.h"
+#include "proto/record/reason.h"
 
 #include "gatewayd/desk/call.h"
 #include "gatewayd/desk/handlers.h"
@@ -47,14 +48,16 @@ decide_on_keys(struct conn *conn, uint32_t tag, struct ipc_msg *msg)
 
 	(void)tag;
 	memcpy(&d, msg->body, sizeof(d));
-	if (d.err == GW_EDENIED && d.reason == 0)
-		conn_end(conn, ANSWER_REFUSED,
-		    "この操作はできません(自分の送信・すでに判断済み・ウイルス"
-		    "検出・取扱いが決まったもののいずれかです)。gatewayctl "
-		    "transfers show で状態を確認してください",
+	if (d.err == GW_EDENIED)
+		conn_endf(conn, ANSWER_REFUSED, CONN_SAY(conn,
+		    "この操作はできません(自分の送信、すでに自分が判断済み、ウイ"
+		    "ルス検出、または取扱いが決まったもの)。いまの状態: %s。"
+		    "gatewayctl transfers show で確認してください",
 		    "this cannot be done (your own submission, already "
-		    "decided by you, infected, or settled); gatewayctl "
-		    "transfers show tells its state");
+		    "decided by you, infected, or settled). It stands at: %s; "
+		    "see gatewayctl transfers show"),
+		    CONN_SAY(conn, reason_ja((enum reason)d.reason),
+			reason_en((enum reason)d.reason)));
 	else if (d.err != GW_OK && d.err != GW_EAGAIN)
 		conn_fail(conn, (enum gw_err)d.err, d.reason);
 	else

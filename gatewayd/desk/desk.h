@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef DESK_DESK_H
-#define DESK_DESK_H
+#ifndef GATEWAYD_DESK_DESK_H
+#define GATEWAYD_DESK_DESK_H
 
 #include <sys/queue.h>
 #include <stdbool.h>

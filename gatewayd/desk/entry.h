@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef DESK_ENTRY_H
-#define DESK_ENTRY_H
+#ifndef GATEWAYD_DESK_ENTRY_H
+#define GATEWAYD_DESK_ENTRY_H
 
 #include "proto/record/audit.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef DESK_HANDLERS_H
-#define DESK_HANDLERS_H
+#ifndef GATEWAYD_DESK_HANDLERS_H
+#define GATEWAYD_DESK_HANDLERS_H
 
 #include "gatewayd/desk/conn.h"
 

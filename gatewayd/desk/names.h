@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef DESK_NAMES_H
-#define DESK_NAMES_H
+#ifndef GATEWAYD_DESK_NAMES_H
+#define GATEWAYD_DESK_NAMES_H
 
 #include "proto/ipc/keys.h"
 #include "proto/ipc/types.h"

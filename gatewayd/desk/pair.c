@@ -26,32 +26,62 @@ pair_put_card(struct conn *conn, const struct keys_card *card)
 	conn_row_send(conn);
 }
 
-/* true: the card is in *card; false: the request ended. */
+/*
+ * A card holds the pin of link, which link tells when it starts: for a few
+ * seconds keys may have none.  Then it is asked again.
+ */
+#define CARD_TRIES 15
+
+struct card_wait {
+	int tries;
+	call_fn *fn;
+};
+
+static void
+pair_ask_card(struct conn *conn)
+{
+	struct card_wait *wait = conn->job;
+
+	conn->on_tick = NULL;
+	call_send(conn, DESK_KEYS, KEYS_CARD, NULL, 0, wait->fn, 0);
+}
+
+static void
+pair_want_card(struct conn *conn, call_fn *fn)
+{
+	struct card_wait *wait = mem_alloc(sizeof(*wait));
+
+	wait->tries = CARD_TRIES;
+	wait->fn = fn;
+	conn->job = wait;
+	conn->job_free = mem_free;
+	pair_ask_card(conn);
+}
+
+/* true: the card is in *card; false: asked again, or the request ended. */
 static bool
 pair_take_card(struct conn *conn, const struct ipc_msg *msg,
     struct keys_card *card)
 {
+	struct card_wait *wait = conn->job;
+
 	memcpy(card, msg->body, sizeof(*card));
 	if (card->err == GW_OK)
 		return true;
-	if (card->err == GW_ENOENT)
-		conn_end(conn, ANSWER_REFUSED,
-		    "このゾーンの鍵がまだありません。先に gatewayctl pair init "
-		    "を実行してください",
-		    "this zone has no keys yet; run gatewayctl pair init "
-		    "first");
-	else if (card->err == GW_EEXIST)
-		conn_end(conn, ANSWER_REFUSED,
-		    "このゾーンの鍵はもうあります。gatewayctl pair card で証明"
-		    "カードを取り出せます",
-		    "this zone has its keys already; gatewayctl pair card "
-		    "gives the card");
+	if (card->err == GW_EAGAIN && --wait->tries > 0)
+		conn->on_tick = pair_ask_card;
 	else if (card->err == GW_EAGAIN)
 		conn_end(conn, ANSWER_REFUSED,
 		    "通信プロセスの準備を待っています。数秒後にもう一度実行して"
 		    "ください",
 		    "the link process is not ready yet; try again in a few "
 		    "seconds");
+	else if (card->err == GW_ENOENT)
+		conn_end(conn, ANSWER_REFUSED,
+		    "このゾーンの鍵がまだありません。先に gatewayctl pair init "
+		    "を実行してください",
+		    "this zone has no keys yet; run gatewayctl pair init "
+		    "first");
 	else
 		conn_fail(conn, (enum gw_err)card->err, 0);
 	return false;
@@ -69,6 +99,25 @@ pair_on_card(struct conn *conn, uint32_t tag, struct ipc_msg *msg)
 	conn_done(conn);
 }
 
+static void
+pair_on_init(struct conn *conn, uint32_t tag, struct ipc_msg *msg)
+{
+	struct keys_card card;
+
+	(void)tag;
+	memcpy(&card, msg->body, sizeof(card));
+	if (card.err == GW_EEXIST)
+		conn_end(conn, ANSWER_REFUSED,
+		    "このゾーンの鍵はもうあります。gatewayctl pair card で証明"
+		    "カードを取り出せます",
+		    "this zone has its keys already; gatewayctl pair card "
+		    "gives the card");
+	else if (card.err != GW_OK)
+		conn_fail(conn, (enum gw_err)card.err, 0);
+	else
+		pair_want_card(conn, pair_on_card);
+}
+
 void
 pair_init(struct conn *conn)
 {
@@ -78,13 +127,13 @@ pair_init(struct conn *conn)
 	};
 
 	call_send(conn, DESK_KEYS, KEYS_PAIR_INIT, &init, sizeof(init),
-	    pair_on_card, 0);
+	    pair_on_init, 0);
 }
 
 void
 pair_card(struct conn *conn)
 {
-	call_send(conn, DESK_KEYS, KEYS_CARD, NULL, 0, pair_on_card, 0);
+	pair_want_card(conn, pair_on_card);
 }
 
 /* --- lists ----------------------------------------------------------------- */
@@ -142,7 +191,7 @@ pair_on_own(struct conn *conn, uint32_t tag, struct ipc_msg *msg)
 void
 pair_show(struct conn *conn)
 {
-	call_send(conn, DESK_KEYS, KEYS_CARD, NULL, 0, pair_on_own, 0);
+	pair_want_card(conn, pair_on_own);
 }
 
 void

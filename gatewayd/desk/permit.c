@@ -52,7 +52,7 @@ const struct permit_row permit_table[] = {
 	{VERB_QUARANTINE_LIST, WATCHERS, 0, FILTERS, false, transfers_list},
 	{VERB_QUARANTINE_SHOW, WATCHERS, NUMBER, 0, false, transfers_show},
 	{VERB_CHANNEL_LIST, STAFF, 0, 0, false, channels_list},
-	{VERB_CHANNEL_FREEZE, OFFICER, CHANNEL, 0, true, channels_freeze},
+	{VERB_CHANNEL_FREEZE, OFFICER | ADMIN, CHANNEL, 0, true, channels_freeze},
 	{VERB_CHANNEL_NEW_EPOCH, OFFICER, CHANNEL, 0, true,
 	    channels_new_epoch},
 	{VERB_PAIR_INIT, ADMIN, 0, ARG_BIT(ARG_BENCH), true, pair_init},

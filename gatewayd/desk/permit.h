@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef DESK_PERMIT_H
-#define DESK_PERMIT_H
+#ifndef GATEWAYD_DESK_PERMIT_H
+#define GATEWAYD_DESK_PERMIT_H
 
 #include "gatewayd/desk/conn.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef DESK_PERSON_H
-#define DESK_PERSON_H
+#ifndef GATEWAYD_DESK_PERSON_H
+#define GATEWAYD_DESK_PERSON_H
 
 #include "proto/ipc/types.h"
 

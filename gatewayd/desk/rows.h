@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef DESK_ROWS_H
-#define DESK_ROWS_H
+#ifndef GATEWAYD_DESK_ROWS_H
+#define GATEWAYD_DESK_ROWS_H
 
 #include "proto/ipc/keys.h"
 #include "proto/ipc/spool.h"

@@ -97,6 +97,12 @@ status_put_flow(struct conn *conn, const struct policy_flow *flow)
 		[SUBMITTER_FOLDER] = "folder",
 		[SUBMITTER_FIXED] = "fixed",
 	};
+	static const char *const completes[] = {
+		[COMPLETE_CLOSE] = "close",
+		[COMPLETE_RENAME] = "rename",
+		[COMPLETE_DONE] = "done",
+		[COMPLETE_QUIET] = "quiet",
+	};
 	struct buf *row = conn_row(conn, ROW_FLOW);
 
 	answer_textn_put(row, F_FLOW, flow->id, sizeof(flow->id));
@@ -108,6 +114,8 @@ status_put_flow(struct conn *conn, const struct policy_flow *flow)
 	answer_uint_put(row, F_UNTIL, flow->until_ms);
 	answer_text_put(row, F_SUBMITTER_RULE, flow->submitter <=
 	    SUBMITTER_FIXED ? rules[flow->submitter] : "?");
+	answer_text_put(row, F_COMPLETE, flow->complete <= COMPLETE_QUIET ?
+	    completes[flow->complete] : "?");
 	answer_text_put(row, F_STATE,
 	    policy_flow_is_open(flow, clock_wall_ms()) ? "open" : "ended");
 	conn_row_send(conn);

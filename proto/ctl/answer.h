@@ -146,7 +146,8 @@ enum answer_row {
 	X(F_RECIPIENTS, 95, TEXT, "recipients", "宛先", "recipients")         \
 	X(F_ERASE_DUE, 96, TIME, "erase_due_ms", "消去予定", "erase due")     \
 	X(F_VERSION, 97, TEXT, "version", "ソフトウェアの版",                 \
-	    "software version")
+	    "software version")                                               \
+	X(F_COMPLETE, 98, TEXT, "complete", "完了の判定", "complete when")
 
 enum answer_field {
 #define X(name, id, kind, json, ja, en) name = id,
