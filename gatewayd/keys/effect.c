@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "gatewayd/keys/channel.h"
+#include "gatewayd/keys/permit.h"
 #include "gatewayd/keys/store.h"
 
 #include "gatewayd/keys/effect.h"
@@ -25,6 +26,16 @@ struct append {
 };
 TAILQ_HEAD(append_list, append);
 
+/* A request about a transfer that is on its way. */
+struct deferred {
+	TAILQ_ENTRY(deferred) next;
+	struct client *client;
+	uint8_t transfer_id[16];
+	struct ipc_msg msg;
+	_Alignas(16) uint8_t body[];
+};
+TAILQ_HEAD(deferred_list, deferred);
+
 struct effects {
 	struct keyd *k;
 	struct ipc_chan *audit;
@@ -33,6 +44,7 @@ struct effects {
 	struct effect_list written;	/* entries to be sent */
 	struct effect_list waiting;	/* all entries sent */
 	struct append_list appends;
+	struct deferred_list deferred;
 	uint64_t next_id;
 	uint32_t in_flight;
 	struct audit_head head;
@@ -76,11 +88,44 @@ effect_free(struct effect *e)
 }
 
 static void
+deferred_free(struct effects *x, struct deferred *d)
+{
+	TAILQ_REMOVE(&x->deferred, d, next);
+	mem_free_secret(d, sizeof(*d) + d->msg.len);
+}
+
+/* The first request that waited; it may hold the transfer in its turn. */
+static void
+deferred_run(struct keyd *k, const uint8_t transfer_id[16])
+{
+	struct effects *x = k->effects;
+	struct deferred *d;
+
+	TAILQ_FOREACH(d, &x->deferred, next) {
+		if (memcmp(d->transfer_id, transfer_id, 16) == 0)
+			break;
+	}
+	if (d == NULL)
+		return;
+	TAILQ_REMOVE(&x->deferred, d, next);
+	permit_run(k, d->client, &d->msg);
+	mem_free_secret(d, sizeof(*d) + d->msg.len);
+	if (!effect_holds(k, transfer_id))
+		deferred_run(k, transfer_id);
+}
+
+static void
 effect_finish(struct keyd *k, struct effect *e)
 {
+	uint8_t id[16];
+	bool has_transfer = e->has_transfer;
+
+	memcpy(id, e->transfer_id, sizeof(id));
 	if (e->ops->done != NULL)
 		e->ops->done(k, e);
 	effect_free(e);
+	if (has_transfer)
+		deferred_run(k, id);
 }
 
 void
@@ -110,6 +155,27 @@ effect_holds(const struct keyd *k, const uint8_t transfer_id[16])
 	return list_holds(&x->queued, transfer_id) ||
 	    list_holds(&x->written, transfer_id) ||
 	    list_holds(&x->waiting, transfer_id);
+}
+
+bool
+effect_defer(struct keyd *k, struct client *c, const struct ipc_msg *msg,
+    const uint8_t transfer_id[16])
+{
+	struct deferred *d;
+
+	if (!effect_holds(k, transfer_id))
+		return false;
+	if (msg->fd_count != 0 || msg->count != 0)
+		log_panic("keys: message 0x%x cannot wait", msg->type);
+	d = mem_alloc(sizeof(*d) + msg->len);
+	d->client = c;
+	d->msg = *msg;
+	memcpy(d->transfer_id, transfer_id, sizeof(d->transfer_id));
+	memcpy(d->body, msg->body, msg->len);
+	d->msg.body = d->body;
+	d->msg.elems = NULL;
+	TAILQ_INSERT_TAIL(&k->effects->deferred, d, next);
+	return true;
 }
 
 void
@@ -351,6 +417,7 @@ effects_new(struct keyd *k, int audit_fd)
 	TAILQ_INIT(&x->written);
 	TAILQ_INIT(&x->waiting);
 	TAILQ_INIT(&x->appends);
+	TAILQ_INIT(&x->deferred);
 	x->flush = ev_timer_new(k->loop, effects_flush, x);
 	x->audit = ipc_chan_new(k->loop, audit_fd, "audit", audit_rules,
 	    (int)(sizeof(audit_rules) / sizeof(audit_rules[0])), audit_on_msg,
@@ -374,10 +441,13 @@ list_free(struct effect_list *list)
 void
 effects_free(struct effects *x)
 {
+	struct deferred *d;
 	struct append *a;
 
 	if (x == NULL)
 		return;
+	while ((d = TAILQ_FIRST(&x->deferred)) != NULL)
+		deferred_free(x, d);
 	list_free(&x->queued);
 	list_free(&x->written);
 	list_free(&x->waiting);
@@ -404,6 +474,13 @@ list_drop_client(struct effect_list *list, const struct client *client)
 void
 effect_drop_client(struct keyd *k, const struct client *client)
 {
+	struct deferred *d, *after;
+
+	for (d = TAILQ_FIRST(&k->effects->deferred); d != NULL; d = after) {
+		after = TAILQ_NEXT(d, next);
+		if (d->client == client)
+			deferred_free(k->effects, d);
+	}
 	list_drop_client(&k->effects->queued, client);
 	list_drop_client(&k->effects->written, client);
 	list_drop_client(&k->effects->waiting, client);

@@ -64,9 +64,16 @@ void *effect_new(size_t size, const struct effect_ops *, struct client *,
 /* Take it on its way; the object is the queue's until done has run. */
 void effect_add(struct keyd *, struct effect *);
 
-/* The transfer is on its way in some effect: ask again later. */
+/* Is the transfer on its way in some effect? */
 bool effect_holds(const struct keyd *, const uint8_t transfer_id[16]);
 void effect_hold(struct effect *, const uint8_t transfer_id[16]);
+
+/*
+ * True if it is: the message (which has no fds) is kept and handled anew
+ * when that effect has ended; the caller returns without an answer.
+ */
+bool effect_defer(struct keyd *, struct client *, const struct ipc_msg *,
+    const uint8_t transfer_id[16]);
 
 /* The client is gone: its effects end without an answer. */
 void effect_drop_client(struct keyd *, const struct client *);

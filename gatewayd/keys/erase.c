@@ -98,11 +98,11 @@ erase_on_erase(struct keyd *k, struct client *c, struct ipc_msg *msg)
 	enum gw_err err;
 
 	memcpy(&req, msg->body, sizeof(req));
+	if (effect_defer(k, c, msg, req.transfer.id))
+		return;
 	x = effect_new(sizeof(*x), &erase_ops, c, msg);
 	x->ref = req.transfer;
 	err = store_get(k->store, &req.transfer, &x->t);
-	if (err == GW_OK && effect_holds(k, x->t.id))
-		err = GW_EBUSY;
 	if (err == GW_OK)
 		err = erase_walk(k, x, false);
 	if (err == GW_OK) {

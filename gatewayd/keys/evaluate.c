@@ -25,10 +25,10 @@ commit_check(struct keyd *k, const struct key_ref *ref,
 
 	if ((err = store_get(k->store, ref, t)) != GW_OK)
 		return err;
-	if ((t->flags & TRANSFER_ERASED) != 0)
-		return GW_EDENIED;
 	if ((t->flags & TRANSFER_COMMITTED) != 0)
 		return GW_OK;
+	if ((t->flags & TRANSFER_ERASED) != 0)
+		return GW_EDENIED;
 	for (i = 0; i < t->body_count; i++) {
 		err = store_get_body(k->store, ref, i, &b);
 		if (err != GW_OK)
@@ -371,12 +371,12 @@ evaluate_on_evaluate(struct keyd *k, struct client *c, struct ipc_msg *msg)
 	enum gw_err err;
 
 	memcpy(&req, msg->body, sizeof(req));
+	if (effect_defer(k, c, msg, req.transfer.id))
+		return;
 	err = store_get(k->store, &req.transfer, &t);
 	if (err == GW_OK && ((t.flags & TRANSFER_COMMITTED) == 0 ||
 	    (t.flags & TRANSFER_ERASED) != 0))
 		err = GW_EDENIED;
-	if (err == GW_OK && effect_holds(k, t.id))
-		err = GW_EBUSY;
 	if (err == GW_OK)
 		err = number_take(&t, req.number);
 	if (err == GW_OK && sealed_result(k, &t, &r)) {

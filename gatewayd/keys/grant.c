@@ -227,13 +227,13 @@ grant_on_release(struct keyd *k, struct client *c, struct ipc_msg *msg)
 	enum gw_err err;
 
 	memcpy(&req, msg->body, sizeof(req));
+	if (effect_defer(k, c, msg, req.transfer.id))
+		return;
 	err = store_get(k->store, &req.transfer, &t);
 	if (err == GW_OK && (req.count == 0 || req.count > IPC_BATCH_MAX ||
 	    req.first >= t.body_count ||
 	    req.count > t.body_count - req.first))
 		err = GW_EINVAL;
-	if (err == GW_OK && effect_holds(k, t.id))
-		err = GW_EBUSY;
 	if (err == GW_OK && (reason = release_refusal(k, &t)) != REASON_NONE)
 		err = reason == REASON_INTERNAL ? GW_EDENIED : GW_EHOLD;
 	if (err != GW_OK) {

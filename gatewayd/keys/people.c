@@ -242,7 +242,7 @@ decide_get(struct keyd *k, const struct keys_decide *req,
 	    (t->flags & TRANSFER_ERASED) != 0 ||
 	    strcmp(t->number, req->number) != 0)
 		return GW_EDENIED;
-	return effect_holds(k, t->id) ? GW_EBUSY : GW_OK;
+	return GW_OK;
 }
 
 static enum gw_err
@@ -277,10 +277,14 @@ void
 people_on_decide(struct keyd *k, struct client *c, struct ipc_msg *msg)
 {
 	struct decide_effect *d;
+	struct keys_decide req;
 	enum gw_err err;
 
+	memcpy(&req, msg->body, sizeof(req));
+	if (effect_defer(k, c, msg, req.transfer.id))
+		return;
 	d = effect_new(sizeof(*d), &decide_ops, c, msg);
-	memcpy(&d->req, msg->body, sizeof(d->req));
+	d->req = req;
 	if ((err = decide_get(k, &d->req, &d->t)) == GW_OK)
 		err = decide_start(k, d);
 	if (err != GW_OK) {

@@ -589,7 +589,7 @@ seal_get(struct keyd *k, const struct keys_seal *req,
 	if (!keyd_text_ok(req->number, sizeof(req->number)) ||
 	    t->number[0] == '\0' || strcmp(t->number, req->number) != 0)
 		return GW_EDENIED;
-	return effect_holds(k, t->id) ? GW_EBUSY : GW_OK;
+	return GW_OK;
 }
 
 static enum gw_err
@@ -629,6 +629,8 @@ seal_on_seal(struct keyd *k, struct client *c, struct ipc_msg *msg)
 	enum gw_err err;
 
 	memcpy(&req, msg->body, sizeof(req));
+	if (effect_defer(k, c, msg, req.transfer.id))
+		return;
 	s = seal_effect_new(c, msg, "");
 	s->ref = req.transfer;
 	if ((err = seal_get(k, &req, &s->t)) == GW_OK)

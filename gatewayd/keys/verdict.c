@@ -331,8 +331,6 @@ rejudge(struct keyd *k, const struct key_ref *ref)
 	    (t.flags & (TRANSFER_ERASED | TRANSFER_SEALED)) != 0 ||
 	    t.decision == DECIDE_QUARANTINE)
 		return GW_EDENIED;
-	if (effect_holds(k, t.id))
-		return GW_EBUSY;
 	for (i = 0; i < t.body_count; i++) {
 		err = store_get_body(k->store, ref, i, &b);
 		if (err == GW_OK &&
@@ -356,6 +354,8 @@ verdict_on_rejudge(struct keyd *k, struct client *c, struct ipc_msg *msg)
 	struct keys_bodies req;
 
 	memcpy(&req, msg->body, sizeof(req));
+	if (effect_defer(k, c, msg, req.transfer.id))
+		return;
 	keyd_status(c, msg->type, msg->id, rejudge(k, &req.transfer),
 	    REASON_NONE);
 }
