@@ -360,7 +360,7 @@ show_is_other_language(const struct options *o, enum answer_field f)
 static void
 show_pair(struct show *s, const char *label, const char *value)
 {
-	int pad = 20 - text_width(label);
+	int pad = 28 - text_width(label);
 
 	fprintf(s->out, "%s:%*s%s\n", label, pad > 1 ? pad : 1, "", value);
 }

@@ -118,7 +118,7 @@ channels_on_poked(struct conn *conn, uint32_t tag, struct ipc_msg *msg)
 {
 	(void)tag;
 	(void)msg;
-	conn_done(conn);
+	conn_end(conn, ANSWER_DONE, "実行しました", "done");
 }
 
 static void

@@ -16,6 +16,7 @@
 #include "gatewayd/desk/conn.h"
 #include "gatewayd/desk/permit.h"
 #include "gatewayd/desk/person.h"
+#include "gatewayd/desk/views.h"
 
 #define TICK_MS 1000
 
@@ -371,6 +372,7 @@ conn_on_tick(void *arg)
 			conn->on_tick(conn);
 		conn_settle(desk, conn);
 	}
+	views_expire(desk->views);
 	ev_timer_set(desk->tick, TICK_MS);
 }
 

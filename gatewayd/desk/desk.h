@@ -35,6 +35,7 @@ struct desk {
 	int conn_count;
 	TAILQ_HEAD(, call) calls;
 	uint64_t last_call;
+	struct views *views;
 };
 
 /* Prepare the lists of a zeroed desk; the rest is the caller's. */

@@ -72,6 +72,27 @@ names_load(struct names *names, int fd, const struct ipc_body *body,
 	return err;
 }
 
+enum gw_err
+names_load_bytes(struct names *names, const uint8_t *bytes, size_t len)
+{
+	enum gw_err err;
+
+	names->size = len;
+	names->plain = mem_alloc(len);
+	memcpy(names->plain, bytes, len);
+	err = manifest_open(&names->reader, names->plain, len, &names->top);
+	if (err != GW_OK)
+		names_clear(names);
+	return err;
+}
+
+const uint8_t *
+names_bytes(const struct names *names, size_t *len_out)
+{
+	*len_out = names->reader.len;
+	return names->plain;
+}
+
 const struct manifest_file *
 names_next(struct names *names)
 {

@@ -27,6 +27,10 @@ struct names {
  */
 GW_MUST_CHECK enum gw_err names_load(struct names *, int fd,
     const struct ipc_body *, const struct keys_grant *);
+/* The same from bytes that were loaded before (names_bytes); copied. */
+GW_MUST_CHECK enum gw_err names_load_bytes(struct names *, const uint8_t *,
+    size_t);
+const uint8_t *names_bytes(const struct names *, size_t *len_out);
 bool names_is_loaded(const struct names *);
 
 /* The next file; NULL at the end, when damaged, or when nothing is loaded. */

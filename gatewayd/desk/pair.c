@@ -33,6 +33,7 @@ pair_put_card(struct conn *conn, const struct keys_card *card)
 #define CARD_TRIES 15
 
 struct card_wait {
+	bool has_made;		/* pair init: the keys are made */
 	int tries;
 	call_fn *fn;
 };
@@ -47,10 +48,11 @@ pair_ask_card(struct conn *conn)
 }
 
 static void
-pair_want_card(struct conn *conn, call_fn *fn)
+pair_want_card(struct conn *conn, bool has_made, call_fn *fn)
 {
 	struct card_wait *wait = mem_alloc(sizeof(*wait));
 
+	wait->has_made = has_made;
 	wait->tries = CARD_TRIES;
 	wait->fn = fn;
 	conn->job = wait;
@@ -70,6 +72,12 @@ pair_take_card(struct conn *conn, const struct ipc_msg *msg,
 		return true;
 	if (card->err == GW_EAGAIN && --wait->tries > 0)
 		conn->on_tick = pair_ask_card;
+	else if (card->err == GW_EAGAIN && wait->has_made)
+		conn_end(conn, ANSWER_DONE,
+		    "鍵を作りました。証明カードは通信プロセスの準備ができてから "
+		    "gatewayctl pair card で取り出せます",
+		    "the keys are made; gatewayctl pair card gives the card "
+		    "once the link process is ready");
 	else if (card->err == GW_EAGAIN)
 		conn_end(conn, ANSWER_REFUSED,
 		    "通信プロセスの準備を待っています。数秒後にもう一度実行して"
@@ -115,7 +123,7 @@ pair_on_init(struct conn *conn, uint32_t tag, struct ipc_msg *msg)
 	else if (card.err != GW_OK)
 		conn_fail(conn, (enum gw_err)card.err, 0);
 	else
-		pair_want_card(conn, pair_on_card);
+		pair_want_card(conn, true, pair_on_card);
 }
 
 void
@@ -133,7 +141,7 @@ pair_init(struct conn *conn)
 void
 pair_card(struct conn *conn)
 {
-	pair_want_card(conn, pair_on_card);
+	pair_want_card(conn, false, pair_on_card);
 }
 
 /* --- lists ----------------------------------------------------------------- */
@@ -191,7 +199,7 @@ pair_on_own(struct conn *conn, uint32_t tag, struct ipc_msg *msg)
 void
 pair_show(struct conn *conn)
 {
-	pair_want_card(conn, pair_on_own);
+	pair_want_card(conn, false, pair_on_own);
 }
 
 void

@@ -246,9 +246,10 @@ status_on_poked(struct conn *conn, uint32_t tag, struct ipc_msg *msg)
 {
 	(void)tag;
 	(void)msg;
-	conn_done(conn);
+	conn_end(conn, ANSWER_DONE, "読み込みました", "loaded");
 }
 
+/* What was held for the old settings may go on. */
 static void
 status_poke(struct conn *conn)
 {

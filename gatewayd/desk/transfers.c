@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include "proto/ipc/keys.h"
@@ -14,11 +15,12 @@
 #include "gatewayd/desk/names.h"
 #include "gatewayd/desk/person.h"
 #include "gatewayd/desk/rows.h"
+#include "gatewayd/desk/views.h"
 
 /*
  * Lists of transfers.  A page of rows comes from spool; where names are
  * wanted and this person may see them, keys is asked for the whole page at
- * once (and logs each view), then each row is shown in turn: the transfer,
+ * once (and logs each view; see views.h), then each row is shown in turn: the transfer,
  * its files (the manifest from spool, decrypted here, joined with what keys
  * knows of each body), and for show its steps.
  */
@@ -37,6 +39,7 @@ struct list {
 	bool is_last;			/* spool has no more */
 	struct spool_row rows[PAGE];
 	struct keys_grant grants[PAGE];	/* err: GW_OK or why no names */
+	struct view *pins[PAGE];	/* shown to this person lately */
 	uint32_t count, at;
 	uint32_t views;			/* under way */
 	uint64_t shown;
@@ -53,7 +56,10 @@ static void
 list_free(void *arg)
 {
 	struct list *list = arg;
+	int i;
 
+	for (i = 0; i < PAGE; i++)
+		views_release(list->pins[i]);
 	names_clear(&list->names);
 	mem_free_secret(list, sizeof(*list));
 }
@@ -107,6 +113,8 @@ list_next(struct conn *conn)
 	struct list *list = conn->job;
 
 	names_clear(&list->names);
+	views_release(list->pins[list->at]);
+	list->pins[list->at] = NULL;
 	list->at++;
 	if (conn_is_full(conn))
 		conn_wait(conn, list_row);
@@ -134,7 +142,8 @@ list_row(struct conn *conn)
 	else if (!list_may_name(conn, row))
 		names = "hidden";
 	else
-		names = list->grants[list->at].err == GW_OK ? "shown" :
+		names = list->pins[list->at] != NULL ||
+		    list->grants[list->at].err == GW_OK ? "shown" :
 		    "unavailable";
 	rows_put_transfer(conn, row, names, list->wants_steps);
 	list->shown++;
@@ -235,6 +244,8 @@ list_on_manifest(struct conn *conn, uint32_t tag, struct ipc_msg *msg)
 	struct list *list = conn->job;
 	struct ipc_status status;
 	struct ipc_body body;
+	const uint8_t *plain;
+	size_t len;
 	enum gw_err err;
 
 	(void)tag;
@@ -247,6 +258,13 @@ list_on_manifest(struct conn *conn, uint32_t tag, struct ipc_msg *msg)
 		err = names_load(&list->names, msg->fds[0], &body,
 		    &list->grants[list->at]);
 	}
+	if (err == GW_OK) {
+		plain = names_bytes(&list->names, &len);
+		views_add(conn->desk->views, conn->uid,
+		    list->rows[list->at].transfer.id, plain, len);
+	} else
+		log_err("desk: the manifest of %s cannot be read: %s",
+		    list->rows[list->at].number, err_text_en(err));
 	mem_clear(&list->grants[list->at], sizeof(list->grants[0]));
 	list->grants[list->at].err = err;
 	list_ask_infos(conn);
@@ -255,7 +273,7 @@ list_on_manifest(struct conn *conn, uint32_t tag, struct ipc_msg *msg)
 static void
 list_files(struct conn *conn)
 {
-	const struct list *list = conn->job;
+	struct list *list = conn->job;
 	const struct spool_row *row = &list->rows[list->at];
 	struct spool_body_get get = {
 		.transfer = row->transfer,
@@ -263,10 +281,16 @@ list_files(struct conn *conn)
 		.max_count = 1,
 		.max_bytes = NAMES_STORED_MAX,
 	};
+	const uint8_t *plain;
+	size_t len;
 
-	if (list->next_file == 1 && list_may_name(conn, row) &&
-	    list->grants[list->at].err == GW_OK &&
-	    !names_is_loaded(&list->names))
+	if (list->next_file == 1 && list->pins[list->at] != NULL) {
+		plain = views_bytes(list->pins[list->at], &len);
+		if (names_load_bytes(&list->names, plain, len) != GW_OK)
+			log_panic("desk: a manifest changed in memory");
+		list_ask_infos(conn);
+	} else if (list->next_file == 1 &&
+	    list->grants[list->at].err == GW_OK)
 		call_send(conn, DESK_SPOOL, SPOOL_BODY_GET, &get, sizeof(get),
 		    list_on_manifest, 0);
 	else
@@ -334,6 +358,10 @@ list_ask_views(struct conn *conn)
 		list->grants[i].err = GW_ENOENT;
 		if (!list->wants_files || !list_has_keys(&list->rows[i]) ||
 		    !list_may_name(conn, &list->rows[i]))
+			continue;
+		list->pins[i] = views_get(conn->desk->views, conn->uid,
+		    list->rows[i].transfer.id);
+		if (list->pins[i] != NULL)
 			continue;
 		list->views++;
 		view.transfer = list->rows[i].transfer;
