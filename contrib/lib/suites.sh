@@ -72,10 +72,10 @@ suite_hardening() {
 
 # The system suite with real daemons; as root once more as an ordinary user.
 suite_system() {
-	build_preset release
+	build_preset dev
 	for script in tests/system/*.py; do
 		run_case "system/$(basename "$script" .py)" \
-		    python3 "$script" --bin build/release/bin
+		    python3 "$script" --bin build/dev/bin
 	done
 	if [ "$(id -u)" != 0 ]; then
 		return
@@ -84,7 +84,7 @@ suite_system() {
 		run_case "system-user/$(basename "$script" .py)" \
 		    setpriv --reuid 64999 --regid 64999 --clear-groups \
 		    env HOME=/nonexistent python3 "$script" \
-		    --bin build/release/bin
+		    --bin build/dev/bin
 	done
 }
 
