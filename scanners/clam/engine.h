@@ -45,7 +45,7 @@ struct scan_request {
 	const char *tmp_dir;
 	uint64_t size;
 	bool has_windows;	/* content of one piece: may be cut */
-	off_t (*read)(void *arg, void *buf, size_t count, uint64_t off);
+	bool (*read)(void *arg, void *buf, size_t len, uint64_t off);
 	void *arg;
 };
 

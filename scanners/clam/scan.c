@@ -1,8 +1,7 @@
 /*
  * SPDX-License-Identifier: GPL-2.0-only WITH cryptsetup-OpenSSL-exception
  */
-#include <errno.h>
-#include <stdio.h>
+#include <sys/mman.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -11,8 +10,15 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-/* libclamav gives up at 2 GiB: beyond, windows that overlap. */
-#define WINDOW (1024 * MIB)
+/*
+ * Content is scanned from memory.  libclamav's maps over a read callback
+ * (cl_fmap_open_handle) are no way: 1.4 takes the handle for a file
+ * descriptor, finds that "the file" changed, and passes over the rest of a
+ * zip in silence, as soon as a page is read late.  cl_fmap_open_memory has
+ * all pages.  What is of one piece is scanned in windows that overlap.
+ */
+#define WHOLE_MAX (1024 * MIB)
+#define WINDOW (128 * MIB)
 #define WINDOW_OVERLAP (16 * MIB)
 
 /* What may be unpacked from one file, all in all and each. */
@@ -23,24 +29,6 @@
 
 #define FILES_MAX 20000
 #define RECURSION_MAX 24
-
-struct window {
-	const struct scan_request *request;
-	uint64_t start;
-};
-
-static off_t
-scan_read(void *handle, void *buf, size_t count, off_t off)
-{
-	const struct window *w = handle;
-
-	if (off < 0) {
-		errno = EINVAL;
-		return -1;
-	}
-	return w->request->read(w->request->arg, buf, count,
-	    w->start + (uint64_t)off);
-}
 
 static uint64_t
 scan_clamp(uint64_t value, uint64_t min, uint64_t max)
@@ -137,7 +125,7 @@ scan_judge(cl_error_t result, const char *name, struct scan_result *out)
 }
 
 static void
-scan_window(const struct scan_request *r, uint64_t start, uint64_t len,
+scan_memory(struct cl_engine *engine, const void *data, size_t len,
     struct scan_result *out)
 {
 	struct cl_scan_options options = {
@@ -147,49 +135,68 @@ scan_window(const struct scan_request *r, uint64_t start, uint64_t len,
 		    CL_SCAN_HEURISTIC_ENCRYPTED_ARCHIVE |
 		    CL_SCAN_HEURISTIC_ENCRYPTED_DOC,
 	};
-	struct window w = {.request = r, .start = start};
 	unsigned long scanned = 0;
 	const char *name = NULL;
 	cl_error_t result;
 	cl_fmap_t *map;
 
-	map = cl_fmap_open_handle(&w, 0, (size_t)len, scan_read, 1);
+	map = cl_fmap_open_memory(data, len);
 	if (map == NULL) {
 		scan_fill(out, SCAN_ERROR, "fmap");
 		return;
 	}
-	result = cl_scanmap_callback(map, NULL, &name, &scanned, r->engine,
+	result = cl_scanmap_callback(map, NULL, &name, &scanned, engine,
 	    &options, NULL);
 	scan_judge(result, name, out);
 	cl_fmap_close(map);
 }
 
-void
-scan_run(const struct scan_request *r, struct scan_result *out)
+static void
+scan_window(const struct scan_request *r, uint64_t start, size_t len,
+    struct scan_result *out)
+{
+	void *data;
+
+	data = mmap(NULL, len, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (data == MAP_FAILED) {
+		scan_fill(out, SCAN_LIMIT, "memory");
+		return;
+	}
+	if (r->read(r->arg, data, len, start))
+		scan_memory(r->engine, data, len, out);
+	else
+		scan_fill(out, SCAN_ERROR, "read");
+	(void)munmap(data, len);
+}
+
+static void
+scan_windows(const struct scan_request *r, struct scan_result *out)
 {
 	uint64_t start, len;
 
+	out->in_windows = true;
+	for (start = 0; start < r->size; start += WINDOW - WINDOW_OVERLAP) {
+		len = r->size - start < WINDOW ? r->size - start : WINDOW;
+		scan_window(r, start, (size_t)len, out);
+		if (out->outcome != SCAN_CLEAN || start + len == r->size)
+			break;
+	}
+}
+
+void
+scan_run(const struct scan_request *r, struct scan_result *out)
+{
 	memset(out, 0, sizeof(*out));
 	/* libclamav refuses a map of nothing. */
 	if (r->size == 0)
 		return;
-	if (!scan_set_limits(r)) {
+	if (!scan_set_limits(r))
 		scan_fill(out, SCAN_ERROR, "settings");
-		return;
-	}
-	if (r->size <= WINDOW) {
-		scan_window(r, 0, r->size, out);
-		return;
-	}
-	out->in_windows = true;
-	if (!r->has_windows) {
+	else if (r->has_windows && r->size > WINDOW)
+		scan_windows(r, out);
+	else if (r->size <= WHOLE_MAX)
+		scan_window(r, 0, (size_t)r->size, out);
+	else
 		scan_fill(out, SCAN_LIMIT, "over 1 GiB and not of one piece");
-		return;
-	}
-	for (start = 0; start < r->size; start += WINDOW - WINDOW_OVERLAP) {
-		len = r->size - start < WINDOW ? r->size - start : WINDOW;
-		scan_window(r, start, len, out);
-		if (out->outcome != SCAN_CLEAN || start + len == r->size)
-			break;
-	}
 }

@@ -151,26 +151,46 @@ sniff_riff(const struct source *s, struct kind *out)
 	return sniff_set(out, TYPE_UNKNOWN, "RIFF");
 }
 
+/* A brand of a still image or an image sequence. */
+static bool
+sniff_is_image_brand(const uint8_t *brand)
+{
+	static const char images[][5] = {
+		"heic", "heix", "hevc", "hevx", "heim", "heis", "hevm",
+		"hevs", "mif1", "mif2", "mif3", "msf1", "avif", "avis", "miaf",
+		"avci", "avcs", "jpeg", "jpgs", "1pic", "unif",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(images) / sizeof(images[0]); i++) {
+		if (memcmp(brand, images[i], 4) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool
 sniff_bmff(const struct source *s, struct kind *out)
 {
-	static const char images[][5] = {
-		"heic", "heix", "hevc", "heim", "heis", "mif1", "msf1",
-		"avif", "avis",
-	};
-	size_t i;
+	size_t at, len;
 
 	if (source_is(s, 4, "moov", 4) || source_is(s, 4, "mdat", 4) ||
 	    source_is(s, 4, "wide", 4))
 		return sniff_set(out, TYPE_VIDEO, "QuickTime");
-	if (!source_is(s, 4, "ftyp", 4))
+	if (!source_is(s, 4, "ftyp", 4) || s->head_len < 16)
 		return false;
-	for (i = 0; i < sizeof(images) / sizeof(images[0]); i++) {
-		if (source_is(s, 8, images[i], 4))
-			return sniff_set(out, TYPE_HEIC, "HEIF");
-	}
 	if (source_is(s, 8, "M4A", 3) || source_is(s, 8, "M4B", 3))
 		return sniff_set(out, TYPE_AUDIO, "M4A");
+	if (sniff_is_image_brand(s->head + 8))
+		return sniff_set(out, TYPE_HEIC, "HEIF");
+	/* A main brand of no meaning: those it is compatible with. */
+	len = source_be32(s->head);
+	if (len > s->head_len)
+		len = s->head_len;
+	for (at = 16; at + 4 <= len; at += 4) {
+		if (sniff_is_image_brand(s->head + at))
+			return sniff_set(out, TYPE_HEIC, "HEIF");
+	}
 	return sniff_set(out, TYPE_VIDEO, "MP4");
 }
 

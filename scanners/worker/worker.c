@@ -2,7 +2,9 @@
 #include <sys/sysinfo.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -130,11 +132,24 @@ start_memory_now(void)
 	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/*
+ * Libraries that show dates would read the zone's file in every worker; a
+ * zone without a file is kept in memory.
+ */
+static void
+start_time_zone(void)
+{
+	if (setenv("TZ", "UTC0", 1) != 0)
+		log_fatal("cannot set TZ");
+	tzset();
+}
+
 static void
 start_prepare(void *arg)
 {
 	struct start *s = arg;
 
+	start_time_zone();
 	if (s->ops->slot_bytes != 0)
 		start_slots_user(s);
 	if (s->ops->prepare != NULL)
