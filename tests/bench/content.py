@@ -12,7 +12,7 @@ MIB = 1 << 20
 PIECE = 64 * MIB
 
 
-# -- without a shape ------------------------------------------------------------
+# -- without a shape ----------------------------------------------------------
 
 
 def random_files(directory, count, size, seed):
@@ -37,7 +37,7 @@ def random_file(path, size, seed):
             done += len(part)
 
 
-# -- text --------------------------------------------------------------------------
+# -- text ---------------------------------------------------------------------
 
 NAMES = ("札幌市", "能登町", "神田", "髙橋", "佐藤", "鈴木", "高山", "田中",
          "総務課", "税務課", "住民課", "福祉課", "水道課", "教育委員会")
@@ -79,7 +79,7 @@ def text_files(directory, count, size, seed):
         write(directory / f"text-{i:05}.txt", text(source, pool, size))
 
 
-# -- documents ----------------------------------------------------------------------
+# -- documents ----------------------------------------------------------------
 
 
 def noise_png(source, side):
@@ -245,7 +245,7 @@ def documents(directory, count, size, seed):
             docx(directory / f"document-{i:04}.docx", source, size)
 
 
-# -- comparing ------------------------------------------------------------------------
+# -- comparing ----------------------------------------------------------------
 
 
 def write(path, data):

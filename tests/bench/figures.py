@@ -58,7 +58,7 @@ class Context:
         seconds = self.args.minutes * 60 - self.left()
         print(f"[{seconds:5.0f} s] {text}", file=sys.stderr, flush=True)
 
-    # -- shared things, made when first needed ---------------------------------
+    # -- shared things, made when first needed --------------------------------
 
     @property
     def ssh(self):
@@ -132,7 +132,7 @@ class Context:
             self._ssh.stop()
 
 
-# -- taking turns ----------------------------------------------------------------------
+# -- taking turns -------------------------------------------------------------
 
 
 class Runner:
@@ -233,7 +233,7 @@ def ours_runner(ctx, get_pair, flow, spent=None):
     return Runner("ours", run, lambda: get_pair().settle())
 
 
-# -- speed ------------------------------------------------------------------------------
+# -- speed --------------------------------------------------------------------
 
 
 def bulk(ctx):
@@ -348,7 +348,7 @@ def latency(ctx):
     ctx.close_pair("text")
 
 
-# -- scanning ----------------------------------------------------------------------------
+# -- scanning -----------------------------------------------------------------
 
 
 def by_hand(ctx):
@@ -451,7 +451,7 @@ def gateway_cpu(ctx, made, folder):
     return round(spent, 3)
 
 
-# -- memory and catalogue ------------------------------------------------------------------
+# -- memory and catalogue -----------------------------------------------------
 
 
 def peak(watch):

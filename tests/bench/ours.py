@@ -252,7 +252,7 @@ class Pair:
                 total += row.get("stored_bytes", 0)
         return total
 
-    # -- what it costs ----------------------------------------------------------
+    # -- what it costs --------------------------------------------------------
 
     def cpu(self):
         """Processor seconds of both zones so far, of ended workers too."""
@@ -261,7 +261,7 @@ class Pair:
     def watch_memory(self, interval=0.2):
         return meter.MemoryWatch(self.groups, interval)
 
-    # -- catalogue ----------------------------------------------------------------
+    # -- catalogue ------------------------------------------------------------
 
     def fill(self, program, count, flow):
         """Add ended transfers to both catalogues; the zones must be down."""

@@ -153,7 +153,7 @@ class Report:
             yield f"  {name} was not measured: {error.splitlines()[0]}"
 
 
-# -- the machine ------------------------------------------------------------------------
+# -- the machine --------------------------------------------------------------
 
 
 def first_line(*argv):

@@ -183,7 +183,8 @@ def test_group_counts_ended_processes(_tmp, _bench):
 def test_memory_of_a_process(_tmp, _bench):
     group = meter.Group("selftest")
     group.path = None
-    with subprocess.Popen([sys.executable, "-c", "import sys\nsys.stdin.read()"],
+    idle = "import sys\nsys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", idle],
                           stdin=subprocess.PIPE) as child:
         group.root = child.pid
         with meter.MemoryWatch({"one": group}, 0.02) as watch:
