@@ -329,14 +329,20 @@ work_job_ended(const struct work_job *job, const struct zygote_result *results)
 		work_part_free(job->part);
 }
 
+/*
+ * The zygote itself may have died of this job: it counts as a try, so that
+ * it does not kill every successor as well.
+ */
 void
 work_job_returned(const struct work_job *job)
 {
+	struct zygote_result results[ZYGOTE_BATCH_MAX] = {{0}};
 	uint32_t i;
 
-	job->work->running--;
 	for (i = 0; i < job->count; i++)
-		job->part->bodies[job->bodies[i]].is_running = false;
+		results[i].outcome = job->count > 1 ? ZYGOTE_REPEAT :
+		    ZYGOTE_CRASHED;
+	work_job_ended(job, results);
 }
 
 bool

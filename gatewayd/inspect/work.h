@@ -94,7 +94,7 @@ bool work_next_job(struct work *, uint32_t ready, uint64_t max_bytes,
 /* How it ended.  The part may be gone afterwards. */
 void work_job_ended(const struct work_job *, const struct zygote_result *);
 
-/* It never ran (its zygote went away): as if it had not been taken. */
+/* Its zygote went away: as if its worker had crashed. */
 void work_job_returned(const struct work_job *);
 
 /* Nothing runs, nothing is left to do. */

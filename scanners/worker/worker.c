@@ -212,6 +212,14 @@ running_on_peer(void *arg, const struct ctl_peer *peer, int fd)
 }
 
 static void
+running_on_stop(void *arg)
+{
+	struct running *r = arg;
+
+	zygote_drain(r->zygote);
+}
+
+static void
 start_load_policy(struct start *s)
 {
 	enum gw_err err;
@@ -237,6 +245,7 @@ worker_main(const struct worker_ops *ops)
 	struct zygote_config config = {0};
 	const struct ipc_control_ops control_ops = {
 		.on_peer = running_on_peer,
+		.on_stop = running_on_stop,
 	};
 	struct ipc_chan *control;
 	int keys_fd, inspect_fd;

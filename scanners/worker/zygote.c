@@ -71,6 +71,7 @@ struct zygote {
 	struct ipc_chan *client;
 	uint64_t next_id;
 	uint32_t job_count, running;
+	bool is_draining;
 	TAILQ_HEAD(, job) jobs;
 };
 
@@ -151,6 +152,8 @@ job_free(struct job *job)
 	TAILQ_REMOVE(&z->jobs, job, next);
 	z->job_count--;
 	mem_free(job);
+	if (z->is_draining && z->job_count == 0)
+		ev_loop_stop(z->loop);
 }
 
 /* Tell inspect how it ended. */
@@ -416,7 +419,7 @@ job_granted(struct job *job, const struct ipc_status *status,
 	if (is_good && msg->count != job->count)
 		log_fatal("keys granted %u bodies of %u", msg->count,
 		    job->count);
-	if (!is_good) {
+	if (!is_good || job->is_dropped) {
 		job_answer(job, ZYGOTE_REFUSED);
 		return;
 	}
@@ -578,6 +581,20 @@ zygote_take_job(struct zygote *z, struct ipc_msg *msg)
 	zygote_start_jobs(z);
 }
 
+/* It came too late: its successor shall have it. */
+static void
+zygote_give_back(struct zygote *z, const struct ipc_msg *msg)
+{
+	struct zygote_result results[ZYGOTE_BATCH_MAX] = {{0}};
+	const struct ipc_status status = {.err = GW_OK};
+	uint32_t i;
+
+	for (i = 0; i < msg->count; i++)
+		results[i].outcome = ZYGOTE_REPEAT;
+	ipc_send(z->client, ZYGOTE_JOB | IPC_REPLY, msg->id, &status,
+	    sizeof(status), results, sizeof(results[0]), msg->count, NULL, 0);
+}
+
 static void
 zygote_on_client(void *arg, struct ipc_chan *chan, struct ipc_msg *msg)
 {
@@ -591,7 +608,9 @@ zygote_on_client(void *arg, struct ipc_chan *chan, struct ipc_msg *msg)
 		.signature_count = z->config.versions.signature_count,
 	};
 
-	if (msg->type == ZYGOTE_JOB)
+	if (msg->type == ZYGOTE_JOB && z->is_draining)
+		zygote_give_back(z, msg);
+	else if (msg->type == ZYGOTE_JOB)
 		zygote_take_job(z, msg);
 	else
 		ipc_send(chan, ZYGOTE_STATUS | IPC_REPLY, msg->id, &status,
@@ -633,6 +652,14 @@ zygote_serve(struct zygote *z, int fd)
 	z->client = ipc_chan_new(z->loop, fd, "inspect", zygote_client_rules,
 	    COUNT(zygote_client_rules), zygote_on_client,
 	    zygote_client_closed, z);
+}
+
+void
+zygote_drain(struct zygote *z)
+{
+	z->is_draining = true;
+	if (z->job_count == 0)
+		ev_loop_stop(z->loop);
 }
 
 struct zygote *

@@ -30,6 +30,12 @@ struct zygote *zygote_new(struct ev_loop *, const struct zygote_config *,
 /* Serve inspect on fd (taken); an earlier client's jobs are dropped. */
 void zygote_serve(struct zygote *, int fd);
 
+/*
+ * Take no new jobs; stop the loop when those there are have ended.  A zygote
+ * with older signatures leaves so when its successor is there.
+ */
+void zygote_drain(struct zygote *);
+
 /* Kill all workers and free everything. */
 void zygote_free(struct zygote *);
 

@@ -189,12 +189,32 @@ rig_close(struct rig *rig)
 }
 
 void
+rig_wait_keys(struct rig *rig)
+{
+	struct pollfd p = {.fd = rig->keys, .events = POLLIN};
+
+	ck_assert_int_eq(poll(&p, 1, -1), 1);
+}
+
+void
+rig_stop_begin(struct rig *rig)
+{
+	ck_assert_int_eq(ipc_send_wait(rig->control, CTL_STOP, 1, NULL, 0,
+	    NULL, 0), GW_OK);
+}
+
+void
 rig_stop(struct rig *rig)
+{
+	rig_stop_begin(rig);
+	rig_stop_end(rig);
+}
+
+void
+rig_stop_end(struct rig *rig)
 {
 	int status;
 
-	ck_assert_int_eq(ipc_send_wait(rig->control, CTL_STOP, 1, NULL, 0,
-	    NULL, 0), GW_OK);
 	ck_assert_int_eq(waitpid(rig->pid, &status, 0), rig->pid);
 	rig_close(rig);
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0,
@@ -347,8 +367,8 @@ note_names(const struct ipc_msg *msg)
 	rig_name_count += msg->count;
 }
 
-static void
-serve_keys(struct rig *rig, struct rig_body *bodies, uint32_t count)
+void
+rig_serve_keys(struct rig *rig, struct rig_body *bodies, uint32_t count)
 {
 	struct ipc_status status = {.err = GW_OK};
 	const struct verdict_record *records;
@@ -411,7 +431,7 @@ rig_receive(struct rig *rig, uint64_t id, struct rig_body *bodies,
 		ck_assert_int_ge(poll(p, 2, -1), 1);
 		read_log(rig);
 		if (p[0].revents != 0)
-			serve_keys(rig, bodies, count);
+			rig_serve_keys(rig, bodies, count);
 		else if (p[1].revents != 0 &&
 		    take_answer(rig, id, bodies, count))
 			break;

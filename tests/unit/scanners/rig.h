@@ -47,7 +47,15 @@ struct rig_setup {
 
 void rig_start(struct rig *, const struct rig_setup *);
 void rig_stop(struct rig *);		/* asserts that it ends well */
+void rig_stop_begin(struct rig *);	/* its two halves */
+void rig_stop_end(struct rig *);
 void rig_kill(struct rig *);
+
+/* Wait until the zygote asks keys for something. */
+void rig_wait_keys(struct rig *);
+
+/* Answer one request to keys. */
+void rig_serve_keys(struct rig *, struct rig_body *, uint32_t count);
 
 /* A grant for a file with this extension, everything accepted. */
 void rig_grant(struct rig_body *, const void *plain, size_t len,

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -60,6 +61,19 @@ scan_loop(struct worker_ctx *ctx)
 	(void)ctx;
 	for (;;)
 		n++;
+}
+
+static void
+scan_slow(struct worker_ctx *ctx)
+{
+	struct timespec start, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec - start.tv_sec < 1);
+	worker_say(ctx, VERDICT_CLEAN, REASON_NONE, "slow");
+	worker_say_type(ctx, TYPE_TEXT);
 }
 
 static void
@@ -507,7 +521,28 @@ START_TEST(test_batch_crash)
 }
 END_TEST
 
-START_TEST(test_versions_and_restart_of_inspect)
+/* Told to stop, a zygote first ends what it has begun. */
+START_TEST(test_drain)
+{
+	struct worker_ops ops = ops_of(scan_slow);
+	struct rig_setup setup = {.ops = &ops};
+	struct rig_body b;
+	struct rig rig;
+	uint64_t id;
+
+	rig_start(&rig, &setup);
+	rig_grant(&b, text, strlen(text), "txt");
+	id = rig_send(&rig, &b, 1, 0, 0);
+	/* Once keys is asked the job was taken. */
+	rig_wait_keys(&rig);
+	rig_stop_begin(&rig);
+	rig_receive(&rig, id, &b, 1);
+	ck_assert_uint_eq(b.outcome, ZYGOTE_REPORTED);
+	rig_stop_end(&rig);
+}
+END_TEST
+
+START_TEST(test_client_gone)
 {
 	struct worker_ops ops = ops_of(scan_loop);
 	struct rig_setup setup = {.ops = &ops};
@@ -518,6 +553,7 @@ START_TEST(test_versions_and_restart_of_inspect)
 	rig_start(&rig, &setup);
 	rig_grant(&b, text, 5, "txt");
 	(void)rig_send(&rig, &b, 1, 0, 60000);
+	rig_serve_keys(&rig, &b, 1);
 	shutdown(rig.inspect, SHUT_RDWR);
 	rig_stop(&rig);
 }
@@ -704,7 +740,8 @@ suite(void)
 	tcase_add_test(tc, test_refused);
 	tcase_add_test(tc, test_batch);
 	tcase_add_test(tc, test_batch_crash);
-	tcase_add_test(tc, test_versions_and_restart_of_inspect);
+	tcase_add_test(tc, test_drain);
+	tcase_add_test(tc, test_client_gone);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("escape");
 	tcase_set_timeout(tc, 120);
