@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_BUCKET_H
-#define KEYS_BUCKET_H
+#ifndef GATEWAYD_KEYS_BUCKET_H
+#define GATEWAYD_KEYS_BUCKET_H
 
 #include <stdbool.h>
 #include <stdint.h>

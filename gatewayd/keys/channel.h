@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_CHANNEL_H
-#define KEYS_CHANNEL_H
+#ifndef GATEWAYD_KEYS_CHANNEL_H
+#define GATEWAYD_KEYS_CHANNEL_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_DECIDE_H
-#define KEYS_DECIDE_H
+#ifndef GATEWAYD_KEYS_DECIDE_H
+#define GATEWAYD_KEYS_DECIDE_H
 
 #include <stdbool.h>
 #include <stdint.h>

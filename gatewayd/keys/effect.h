@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_EFFECT_H
-#define KEYS_EFFECT_H
+#ifndef GATEWAYD_KEYS_EFFECT_H
+#define GATEWAYD_KEYS_EFFECT_H
 
 #include <stdbool.h>
 #include <stddef.h>

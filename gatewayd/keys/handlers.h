@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_HANDLERS_H
-#define KEYS_HANDLERS_H
+#ifndef GATEWAYD_KEYS_HANDLERS_H
+#define GATEWAYD_KEYS_HANDLERS_H
 
 #include "gatewayd/keys/decide.h"
 #include "gatewayd/keys/keyd.h"

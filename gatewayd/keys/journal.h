@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_JOURNAL_H
-#define KEYS_JOURNAL_H
+#ifndef GATEWAYD_KEYS_JOURNAL_H
+#define GATEWAYD_KEYS_JOURNAL_H
 
 #include <stdint.h>
 

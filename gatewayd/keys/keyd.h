@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_KEYD_H
-#define KEYS_KEYD_H
+#ifndef GATEWAYD_KEYS_KEYD_H
+#define GATEWAYD_KEYS_KEYD_H
 
 #include <sys/queue.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_KEYFILE_H
-#define KEYS_KEYFILE_H
+#ifndef GATEWAYD_KEYS_KEYFILE_H
+#define GATEWAYD_KEYS_KEYFILE_H
 
 #include <stddef.h>
 #include <stdint.h>

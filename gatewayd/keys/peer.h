@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_PEER_H
-#define KEYS_PEER_H
+#ifndef GATEWAYD_KEYS_PEER_H
+#define GATEWAYD_KEYS_PEER_H
 
 #include <stddef.h>
 #include <stdint.h>

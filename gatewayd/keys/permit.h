@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_PERMIT_H
-#define KEYS_PERMIT_H
+#ifndef GATEWAYD_KEYS_PERMIT_H
+#define GATEWAYD_KEYS_PERMIT_H
 
 #include "gatewayd/keys/handlers.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_RECFILE_H
-#define KEYS_RECFILE_H
+#ifndef GATEWAYD_KEYS_RECFILE_H
+#define GATEWAYD_KEYS_RECFILE_H
 
 #include <stddef.h>
 #include <stdint.h>

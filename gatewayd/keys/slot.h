@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_SLOT_H
-#define KEYS_SLOT_H
+#ifndef GATEWAYD_KEYS_SLOT_H
+#define GATEWAYD_KEYS_SLOT_H
 
 #include <stdint.h>
 

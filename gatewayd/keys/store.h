@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_STORE_H
-#define KEYS_STORE_H
+#ifndef GATEWAYD_KEYS_STORE_H
+#define GATEWAYD_KEYS_STORE_H
 
 #include <stdint.h>
 

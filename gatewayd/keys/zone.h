@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_ZONE_H
-#define KEYS_ZONE_H
+#ifndef GATEWAYD_KEYS_ZONE_H
+#define GATEWAYD_KEYS_ZONE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_ACK_H
-#define SPOOL_ACK_H
+#ifndef GATEWAYD_SPOOL_ACK_H
+#define GATEWAYD_SPOOL_ACK_H
 
 #include "gatewayd/spool/spool.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_ASK_H
-#define SPOOL_ASK_H
+#ifndef GATEWAYD_SPOOL_ASK_H
+#define GATEWAYD_SPOOL_ASK_H
 
 #include "gatewayd/spool/spool.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_CATALOG_H
-#define SPOOL_CATALOG_H
+#ifndef GATEWAYD_SPOOL_CATALOG_H
+#define GATEWAYD_SPOOL_CATALOG_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_CATALOG_SQL_H
-#define SPOOL_CATALOG_SQL_H
+#ifndef GATEWAYD_SPOOL_CATALOG_SQL_H
+#define GATEWAYD_SPOOL_CATALOG_SQL_H
 
 #include <sqlite3.h>
 

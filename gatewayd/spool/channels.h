@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_CHANNELS_H
-#define SPOOL_CHANNELS_H
+#ifndef GATEWAYD_SPOOL_CHANNELS_H
+#define GATEWAYD_SPOOL_CHANNELS_H
 
 #include "gatewayd/spool/spool.h"
 

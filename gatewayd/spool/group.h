@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_GROUP_H
-#define SPOOL_GROUP_H
+#ifndef GATEWAYD_SPOOL_GROUP_H
+#define GATEWAYD_SPOOL_GROUP_H
 
 #include <sys/queue.h>
 #include <stdbool.h>

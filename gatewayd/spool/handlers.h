@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_HANDLERS_H
-#define SPOOL_HANDLERS_H
+#ifndef GATEWAYD_SPOOL_HANDLERS_H
+#define GATEWAYD_SPOOL_HANDLERS_H
 
 #include "gatewayd/spool/spool.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_HELD_H
-#define SPOOL_HELD_H
+#ifndef GATEWAYD_SPOOL_HELD_H
+#define GATEWAYD_SPOOL_HELD_H
 
 #include "gatewayd/spool/spool.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_LIFE_H
-#define SPOOL_LIFE_H
+#ifndef GATEWAYD_SPOOL_LIFE_H
+#define GATEWAYD_SPOOL_LIFE_H
 
 #include "gatewayd/spool/spool.h"
 

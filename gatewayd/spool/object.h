@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_OBJECT_H
-#define SPOOL_OBJECT_H
+#ifndef GATEWAYD_SPOOL_OBJECT_H
+#define GATEWAYD_SPOOL_OBJECT_H
 
 #include "gatewayd/spool/spool.h"
 

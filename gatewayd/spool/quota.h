@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_QUOTA_H
-#define SPOOL_QUOTA_H
+#ifndef GATEWAYD_SPOOL_QUOTA_H
+#define GATEWAYD_SPOOL_QUOTA_H
 
 #include "gatewayd/spool/spool.h"
 

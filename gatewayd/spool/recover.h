@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_RECOVER_H
-#define SPOOL_RECOVER_H
+#ifndef GATEWAYD_SPOOL_RECOVER_H
+#define GATEWAYD_SPOOL_RECOVER_H
 
 #include "gatewayd/spool/spool.h"
 

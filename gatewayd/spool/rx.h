@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_RX_H
-#define SPOOL_RX_H
+#ifndef GATEWAYD_SPOOL_RX_H
+#define GATEWAYD_SPOOL_RX_H
 
 #include "gatewayd/spool/spool.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_SPOOL_H
-#define SPOOL_SPOOL_H
+#ifndef GATEWAYD_SPOOL_SPOOL_H
+#define GATEWAYD_SPOOL_SPOOL_H
 
 #include <sys/queue.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_STATES_H
-#define SPOOL_STATES_H
+#ifndef GATEWAYD_SPOOL_STATES_H
+#define GATEWAYD_SPOOL_STATES_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_STORE_H
-#define SPOOL_STORE_H
+#ifndef GATEWAYD_SPOOL_STORE_H
+#define GATEWAYD_SPOOL_STORE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_TIMERS_H
-#define SPOOL_TIMERS_H
+#ifndef GATEWAYD_SPOOL_TIMERS_H
+#define GATEWAYD_SPOOL_TIMERS_H
 
 #include "gatewayd/spool/spool.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_TURN_H
-#define SPOOL_TURN_H
+#ifndef GATEWAYD_SPOOL_TURN_H
+#define GATEWAYD_SPOOL_TURN_H
 
 #include "gatewayd/spool/spool.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef SPOOL_VFS_H
-#define SPOOL_VFS_H
+#ifndef GATEWAYD_SPOOL_VFS_H
+#define GATEWAYD_SPOOL_VFS_H
 
 /*
  * Thin shim over SQLite's default VFS, for two reasons.  Every mutating

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef TEST_SPOOL_CARRIER_H
-#define TEST_SPOOL_CARRIER_H
+#ifndef TESTS_UNIT_SPOOL_CARRIER_H
+#define TESTS_UNIT_SPOOL_CARRIER_H
 
 #include "tests/unit/spool/world.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef TEST_SPOOL_WORLD_H
-#define TEST_SPOOL_WORLD_H
+#ifndef TESTS_UNIT_SPOOL_WORLD_H
+#define TESTS_UNIT_SPOOL_WORLD_H
 
 #include <sys/types.h>
 #include <pthread.h>
@@ -46,6 +46,8 @@ struct world {
 	char letter;
 	struct policy_table *policy;
 
+	bool is_quiet;
+	int fault;		/* enum world_fault of the kill_at-th call */
 	pid_t pid;
 	int fds[PROC_COUNT];	/* ours of the clients' channels */
 	int keys_fd, audit_fd;
@@ -73,6 +75,8 @@ struct world {
 	uint32_t padded_len;	/* of every body */
 };
 
+enum world_fault { FAULT_KILL, FAULT_EIO, FAULT_ENOSPC, FAULT_TORN };
+
 #define WORLD_CHANNEL "low-high"
 #define WORLD_FLOW "text"
 #define WORLD_BODIES 3u		/* manifest and two files */
@@ -81,7 +85,7 @@ void world_init(struct world *, enum side);
 void world_clear(struct world *);
 
 /*
- * Start the child; kill_at > 0: it dies in its kill_at-th mutating call.
+ * Start the child; kill_at > 0: the fault hits its kill_at-th mutating call.
  */
 void world_start(struct world *, long kill_at);
 
