@@ -117,7 +117,9 @@ function check_name(name,    stem, first, folder, n, parts) {
 	sub(/\.c$/, "", stem)
 	first = stem
 	sub(/_.*/, "", first)
+	# peer.c may export peers_*, what it says of all peers
 	if (name == "main" || name == stem || starts(name, stem "_") ||
+	    starts(name, stem "s_") ||
 	    starts(name, first "_") || starts(name, folder "_") ||
 	    (name SUBSEP file) in excepted)
 		return
