@@ -1,6 +1,4 @@
-/*
- * SPDX-License-Identifier: GPL-2.0-only WITH cryptsetup-OpenSSL-exception
- */
+/* SPDX-License-Identifier: GPL-2.0-only WITH cryptsetup-OpenSSL-exception */
 #include <fcntl.h>
 #include <stdint.h>
 
