@@ -89,7 +89,7 @@ suite_system() {
 }
 
 suite_fuzz() {
-	build_preset fuzz
+	build_preset fuzz fuzz_all
 	count=$(ls build/fuzz/fuzz | grep -c '^fuzz_') || return
 	each=$((fuzz_seconds * 2 / count))
 	[ $each -ge 1 ] || each=1
