@@ -9,7 +9,6 @@ conn_fn status_run;
 conn_fn status_doctor;
 conn_fn status_flows;
 conn_fn status_reload;
-conn_fn status_signatures;
 
 conn_fn transfers_list;
 conn_fn transfers_show;

@@ -61,7 +61,6 @@ const struct permit_row permit_table[] = {
 	    pair_accept},
 	{VERB_PAIR_SHOW, WATCHERS, 0, 0, false, pair_show},
 	{VERB_KEY_LIST, WATCHERS, 0, 0, false, pair_keys},
-	{VERB_SIGNATURES_LOAD, ADMIN, 0, 0, true, status_signatures},
 	{VERB_LOG_SEARCH, WATCHERS, 0, LOG_FILTERS, false, history_search},
 	{VERB_LOG_FOLLOW, WATCHERS, 0, LOG_FILTERS, false, history_follow},
 	{VERB_LOG_EXPORT, OFFICER | AUDITOR, 0, LOG_FILTERS, false,

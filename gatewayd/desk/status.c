@@ -294,21 +294,3 @@ status_reload(struct conn *conn)
 {
 	entry_then(conn, AUDIT_ADMIN, "reload", status_reload_now);
 }
-
-/* --- signatures: they are in place, load them --------------------------- */
-
-static void
-status_signatures_now(struct conn *conn)
-{
-	struct ctl_peer peer = {.proc = PROC_ZYGOTE + STAGE_CLAM};
-
-	ipc_send(conn->desk->peers[DESK_PARENT], CTL_RESTART, 0, &peer,
-	    sizeof(peer), NULL, 0, 0, NULL, 0);
-	status_poke(conn);
-}
-
-void
-status_signatures(struct conn *conn)
-{
-	entry_then(conn, AUDIT_SIGNATURES, "load", status_signatures_now);
-}

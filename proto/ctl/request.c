@@ -108,7 +108,10 @@ request_encode(const struct request *req, struct buf *out)
 	back = mem_alloc(sizeof(*back));
 	err = request_decode(out->data + start, out->len - start, back);
 	mem_free_secret(back, sizeof(*back));
-	return err == GW_OK ? GW_OK : GW_EINVAL;
+	if (err == GW_OK)
+		return GW_OK;
+	out->len = start;
+	return GW_EINVAL;
 }
 
 /* --- reading ---------------------------------------------------------- */

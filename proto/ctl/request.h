@@ -51,7 +51,6 @@
 	X(VERB_PAIR_ACCEPT, 52, "pair accept")                                \
 	X(VERB_PAIR_SHOW, 53, "pair show")                                    \
 	X(VERB_KEY_LIST, 54, "key list")                                      \
-	X(VERB_SIGNATURES_LOAD, 60, "signatures install")                     \
 	X(VERB_LOG_SEARCH, 70, "log search")                                  \
 	X(VERB_LOG_FOLLOW, 71, "log follow")                                  \
 	X(VERB_LOG_EXPORT, 72, "log export")
