@@ -11,6 +11,8 @@
 
 #include "gatewayd/keys/handlers.h"
 
+#define ACK_BLOCK 1024		/* counters reserved at once */
+
 static struct channel *
 ack_channel(struct keyd *k, const char *id, uint32_t role)
 {
@@ -46,9 +48,10 @@ sign_done(struct keyd *k, struct effect *e)
 static const struct effect_ops sign_ops = {.done = sign_done};
 
 /*
- * What we signed is durable before the peer can hold it against us: a header
- * that has seen more shows that we are a restored backup.  A counter that
- * spool lost is set right here, as it must never go back.
+ * No counter is signed before a higher one is durable: a header that has
+ * seen one beyond that shows that we are a restored backup.  They are
+ * reserved in blocks, so that not every ACK waits for the disk.  A counter
+ * that spool lost is set right here, as it must never come twice.
  */
 static enum gw_err
 ack_sign(struct keyd *k, struct channel *ch, struct ack *a,
@@ -60,18 +63,16 @@ ack_sign(struct keyd *k, struct channel *ch, struct ack *a,
 	if (a->epoch != ch->r.epoch)
 		return GW_EREPLAY;
 	memcpy(a->channel_id, ch->wire_id, sizeof(a->channel_id));
-	if (a->counter < ch->r.ack_counter)
-		a->counter = ch->r.ack_counter + 1;
+	if (a->counter <= ch->acked)
+		a->counter = ch->acked + 1;
 	a->log_size = log->size;
 	memcpy(a->log_root, log->root, sizeof(a->log_root));
 	err = ack_encode(a, k->zone->seed, out);
 	if (err != GW_OK)
 		return err;
-	if (a->counter != ch->r.ack_counter ||
-	    a->header_seq > ch->r.ack_seq) {
-		ch->r.ack_counter = a->counter;
-		if (a->header_seq > ch->r.ack_seq)
-			ch->r.ack_seq = a->header_seq;
+	ch->acked = a->counter;
+	if (a->counter > ch->r.ack_counter) {
+		ch->r.ack_counter = a->counter + ACK_BLOCK;
 		ch->is_dirty = true;
 	}
 	return GW_OK;
@@ -181,7 +182,8 @@ ack_take(struct keyd *k, struct channel *ch, const uint8_t bytes[ACK_LEN],
 	if (a.counter != ch->r.ack_counter || a.header_seq != ch->r.ack_seq) {
 		ch->r.ack_counter = a.counter;
 		ch->r.ack_seq = a.header_seq;
-		ch->is_dirty = true;
+		/* Forgotten in a crash, the next ACK says it again. */
+		ch->lazy++;
 	}
 	*is_anchor_due = a.log_size > 0 &&
 	    channel_anchor(k, ch, a.log_size, a.log_root);

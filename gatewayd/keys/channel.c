@@ -16,6 +16,8 @@
 #define CHANNELS_MAX 64		/* rows, retired channels included */
 #define NAME_LEN (IPC_ID_LEN + 48)
 
+#define LAZY_MAX 256		/* changes that may be lost in a crash */
+
 /* When growth of the peer's log is anchored: see channel_anchor. */
 #define ANCHOR_ENTRIES 1000
 #define ANCHOR_BUSY_MS 10000
@@ -114,6 +116,7 @@ channel_load(struct channels *c, struct channel *ch)
 		log_fatal("channel %s: %s: %s", ch->r.id, name,
 		    err_text_en(err));
 	ch->write_seq = ch->next_seq;
+	ch->acked = ch->r.ack_counter;
 }
 
 static void
@@ -158,7 +161,7 @@ channel_fit_first(struct keyd *k, struct channel *ch)
 {
 	const struct peer *peer = channel_peer(k, ch);
 	const bool is_begun = ch->r.role == POLICY_SENDER ?
-	    ch->next_seq > 1 : ch->r.ack_seq > 0 ||
+	    ch->next_seq > 1 : ch->r.ack_counter > 0 ||
 	    recfile_count(ch->file) > 0;
 	const uint8_t *hash = NULL;
 
@@ -281,11 +284,12 @@ channels_sync(struct channels *c)
 		if (ch->file != NULL &&
 		    (err = recfile_sync(ch->file)) != GW_OK)
 			return err;
-		if (!ch->is_dirty)
+		if (!ch->is_dirty && ch->lazy < LAZY_MAX)
 			continue;
 		if ((err = recfile_put(c->table, ch->row, &ch->r)) != GW_OK)
 			return err;
 		ch->is_dirty = false;
+		ch->lazy = 0;
 	}
 	return recfile_sync(c->table);
 }

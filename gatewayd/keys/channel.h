@@ -32,8 +32,8 @@ struct channel_record {
 	uint16_t pad;
 	uint32_t officer_uid;	/* the first of two; with officer_ms */
 	uint64_t officer_ms;	/* 0: nobody has asked for a new epoch */
-	uint64_t ack_counter;	/* sender: last seen; receiver: last signed */
-	uint64_t ack_seq;	/* header_seq of that ACK */
+	uint64_t ack_counter;	/* sender: last seen; receiver: reserved */
+	uint64_t ack_seq;	/* sender: header_seq of that ACK */
 	uint64_t anchor_size;	/* peer's log, as anchored in ours */
 	uint8_t anchor_root[32];
 	uint8_t first_hash[32];	/* sender's card before the first header */
@@ -51,7 +51,9 @@ struct channel {
 	uint64_t next_seq;	/* sender: the next to be sealed */
 	uint64_t write_seq;	/* sender: the next to enter the journal */
 	uint8_t last_hash[32];	/* sender: of header next_seq - 1 */
+	uint64_t acked;		/* receiver: counter signed last */
 	uint64_t anchor_mono_ms;
+	uint32_t lazy;		/* changes that may be lost */
 	bool is_dirty;
 };
 

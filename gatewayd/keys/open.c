@@ -480,8 +480,7 @@ open_before(struct keyd *k, struct channel *ch, const struct parcel *p,
 static bool
 is_behind(const struct channel *ch, const struct parcel *p)
 {
-	return p->h.ack_counter > ch->r.ack_counter ||
-	    p->h.ack_seq > ch->r.ack_seq;
+	return p->h.ack_counter > ch->r.ack_counter;
 }
 
 static enum gw_err

@@ -175,7 +175,7 @@ START_TEST(ack_counter_only_grows)
 	gate_restart(high);
 	ck_assert_int_eq(sign(high, 1, 0, hash, two), GW_OK);
 	ck_assert_int_eq(ack_decode(two, &a), GW_OK);
-	ck_assert_uint_eq(a.counter, 1001);
+	ck_assert_uint_gt(a.counter, 1000);
 }
 END_TEST
 
