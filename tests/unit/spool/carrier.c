@@ -186,17 +186,18 @@ one_parcel(struct world *low, struct world *high,
 }
 
 static enum gw_err
-sealed_seq(struct world *low, uint64_t *out)
+sealed_seq(struct world *low, uint64_t *confirmed_out, uint64_t *out)
 {
 	struct spool_channel_status st;
 	struct ipc_msg msg;
 
-	*out = 0;
+	*out = *confirmed_out = 0;
 	TRY(world_ask(low, PROC_DESK, SPOOL_CHANNEL_STATUS, NULL, 0, NULL, 0,
 	    0, -1, &msg));
 	if (msg.count == 1) {
 		memcpy(&st, msg.elems, sizeof(st));
 		*out = st.sealed_seq;
+		*confirmed_out = st.confirmed_seq;
 	}
 	return GW_OK;
 }
@@ -211,7 +212,7 @@ carrier_try(struct world *low, struct world *high)
 	uint64_t last;
 	int fd;
 
-	TRY(sealed_seq(low, &last));
+	TRY(sealed_seq(low, &ask.after_seq, &last));
 	mem_put_str(ask.channel, sizeof(ask.channel), WORLD_CHANNEL);
 	while (ask.after_seq < last) {
 		TRY(world_ask(low, PROC_LINK, SPOOL_TX_NEXT, &ask,
@@ -267,11 +268,12 @@ carrier_ack(struct world *low, struct world *high)
 void
 carrier_wait_seq(struct world *low, uint64_t seq)
 {
-	uint64_t last;
+	uint64_t last, confirmed;
 	int i;
 
 	for (i = 0; i < 20000; i++) {
-		ck_assert_int_eq(sealed_seq(low, &last), GW_OK);
+		ck_assert_int_eq(sealed_seq(low, &confirmed, &last),
+		    GW_OK);
 		if (last >= seq)
 			return;
 	}
