@@ -70,7 +70,10 @@ struct sandbox_port {
 	uint64_t port;
 };
 
-/* Never MAKE_SYM, FIFO, SOCK, CHAR, BLOCK: no process needs to make them. */
+/*
+ * Renaming needs the right to make at the new place.  Who may move links and
+ * the like still cannot make any: the calls for that are in no list.
+ */
 static const struct {
 	unsigned right;
 	uint64_t access;
@@ -83,6 +86,10 @@ static const struct {
 		       LANDLOCK_ACCESS_FS_REMOVE_DIR},
     {SANDBOX_REFER, LANDLOCK_ACCESS_FS_REFER},
     {SANDBOX_EXEC, LANDLOCK_ACCESS_FS_EXECUTE},
+    {SANDBOX_MOVE, LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_FIFO |
+		       LANDLOCK_ACCESS_FS_MAKE_SOCK |
+		       LANDLOCK_ACCESS_FS_MAKE_CHAR |
+		       LANDLOCK_ACCESS_FS_MAKE_BLOCK},
 };
 
 static enum gw_err

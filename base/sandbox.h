@@ -18,7 +18,8 @@ enum sandbox_right {
 	SANDBOX_WRITE = 2,	/* write to existing files */
 	SANDBOX_MAKE = 4,	/* make, remove and rename files and folders */
 	SANDBOX_REFER = 8,	/* rename or link between directories */
-	SANDBOX_EXEC = 16	/* run programs: the parent alone */
+	SANDBOX_EXEC = 16,	/* run programs: the parent alone */
+	SANDBOX_MOVE = 32	/* rename what is no file: links, pipes, devices */
 };
 
 struct sandbox_path {

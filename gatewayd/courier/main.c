@@ -65,7 +65,7 @@ enter(const struct ipc_boot *boot, const struct policy_table *policy,
 	spec.dirs[0] = (struct proc_dir){
 		.path = policy->zone.folders,
 		.rights = SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE |
-		    SANDBOX_REFER,
+		    SANDBOX_REFER | SANDBOX_MOVE,
 	};
 	spec.sandbox.calls = calls;
 	spec.sandbox.call_count = count;
