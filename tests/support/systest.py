@@ -96,6 +96,10 @@ class Site:
                 full = os.path.join(hidden, os.fsencode(path))
                 os.makedirs(os.path.dirname(full), exist_ok=True)
                 write(full, data)
+            # as a share with a common group would leave it: the courier
+            # must be able to move folders and empty them
+            for folder_name, _, _ in os.walk(hidden):
+                os.chmod(folder_name, 0o777)
         else:
             write(hidden, content)
         os.rename(hidden, os.path.join(folder, raw))

@@ -75,13 +75,17 @@ def test_large_file(site):
 
 
 def test_ledgers(site):
-    for zone, stem, flow in ((site.internet, "送信簿", "text-data"),
-                             (site.lgwan, "受領簿", "text-data")):
+    for zone, stem, flow, states in (
+            (site.internet, "送信簿", "text-data", ("受付済", "相手側に到着")),
+            (site.lgwan, "受領簿", "text-data", ("配達済",))):
         paths = list((zone.folders / "status" / flow).glob(f"{stem}-*.csv"))
         equal(len(paths), 1, f"{stem} of today")
         text = paths[0].read_text(encoding="utf-8-sig")
         lines = [line for line in text.splitlines() if "住民税.csv" in line]
-        equal(len(lines), 1, f"lines about one file in {stem}")
+        equal([state for state in states for line in lines
+               if f",{state}," in line], list(states),
+              f"states of one file in {stem}")
+        equal(len(lines), len(states), f"lines about one file in {stem}")
 
 
 def test_logs_prove_each_other(site):
