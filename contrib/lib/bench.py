@@ -36,8 +36,8 @@ def arguments():
                         help="print the measures and their keys")
     parser.add_argument("--dir", help="where to work (default: "
                         "/var/tmp/sekisho-bench-USER)")
-    parser.add_argument("--minutes", type=float, default=43, metavar="N",
-                        help="no new round after N minutes (default 43)")
+    parser.add_argument("--minutes", type=float, default=40, metavar="N",
+                        help="no new round after N minutes (default 40)")
     args = parser.parse_args()
     if args.list:
         for name, (_, given) in figures.MEASURES.items():

@@ -68,7 +68,7 @@ scan_batch: {batch}
 EVERYTHING = "text, csv, pdf, docx, zip"
 # Flow -> accepted types, stages, files of one transfer in one worker.
 FLOWS = {
-    "null": (EVERYTHING, "null", 1),
+    "null": (EVERYTHING, "null", 64),
     "text": ("text", "identify, clam, confirm", 1),
     "text-batch": ("text", "identify, clam, confirm", 64),
     "documents": ("pdf, docx", "identify, clam", 1),
@@ -257,6 +257,18 @@ class Pair:
     def cpu(self):
         """Processor seconds of both zones so far, of ended workers too."""
         return sum(group.cpu() for group in self.groups.values())
+
+    def cpu_by_process(self):
+        """zone/process -> processor seconds, with workers it waited for."""
+        found = {}
+        for zone, group in self.groups.items():
+            for pid in group.pids():
+                try:
+                    name = f"{zone}/{meter.comm(pid)}"
+                except OSError:
+                    continue
+                found[name] = found.get(name, 0) + meter.stat_cpu(pid)
+        return found
 
     def watch_memory(self, interval=0.2):
         return meter.MemoryWatch(self.groups, interval)
