@@ -34,8 +34,10 @@ bodies_collect(void *arg, const struct body_row *b)
 	return b->place.pack != 0;
 }
 
+/* *bad_out: index of the body that could not be read, if that was it. */
 static enum gw_err
-bodies_copy(struct spool *sp, const struct collect *c, int *fd_out)
+bodies_copy(struct spool *sp, const struct collect *c, int *fd_out,
+    int64_t *bad_out)
 {
 	uint8_t *copy = mem_alloc(STORE_SMALL_MAX);
 	uint64_t off = 0;
@@ -46,7 +48,9 @@ bodies_copy(struct spool *sp, const struct collect *c, int *fd_out)
 	err = io_memfd("bodies", &fd);
 	for (i = 0; i < c->count && err == GW_OK; i++) {
 		err = store_get(sp->store, &c->rows[i].place, copy);
-		if (err == GW_OK)
+		if (err != GW_OK)
+			*bad_out = c->rows[i].index;
+		else
 			err = io_pwrite_full(fd, copy,
 			    (size_t)c->rows[i].place.len, off);
 		off += c->rows[i].place.len;
@@ -107,6 +111,7 @@ bodies_get(struct spool *sp, struct client *client, struct ipc_msg *msg)
 	struct spool_body_get ask;
 	struct collect c = {0};
 	struct transfer t;
+	int64_t bad = -1;
 	int fd = -1;
 
 	memcpy(&ask, msg->body, sizeof(ask));
@@ -122,16 +127,18 @@ bodies_get(struct spool *sp, struct client *client, struct ipc_msg *msg)
 	catalog_bodies(sp->cat, t.row, ask.first, bodies_collect, &c);
 	if (c.count == 0)
 		goto out;
-	if (c.rows[0].place.pack == 0)
+	if (c.rows[0].place.pack != 0) {
+		status.err = bodies_copy(sp, &c, &fd, &bad);
+	} else {
 		status.err = store_file(sp->store, c.rows[0].id, &fd);
-	else
-		status.err = bodies_copy(sp, &c, &fd);
-	if (status.err != GW_OK) {
-		bodies_damaged(sp, &t, c.rows[0].index,
+		bad = c.rows[0].index;
+	}
+	if (status.err == GW_OK) {
+		bodies_fill(&c, out);
+	} else if (bad != -1) {
+		bodies_damaged(sp, &t, (uint32_t)bad,
 		    (enum gw_err)status.err);
 		status.reason = REASON_DAMAGED;
-	} else {
-		bodies_fill(&c, out);
 	}
 out:
 	ipc_send(client->chan, msg->type | IPC_REPLY, msg->id, &status,

@@ -281,7 +281,7 @@ once(struct world *victim, enum world_fault fault, long n, uint32_t padded)
 	world_init(&low, SIDE_LOW);
 	world_init(&high, SIDE_HIGH);
 	low.padded_len = high.padded_len = padded;
-	low.is_quiet = high.is_quiet = true;
+	low.is_quiet = high.is_quiet = getenv("GW_KILL_LOUD") == NULL;
 	victim->fault = (int)fault;
 	memset(accepted, 0, sizeof(accepted));
 	memset(slots, 0, sizeof(slots));
