@@ -261,13 +261,29 @@ gate_stop(struct gate *g)
 	ipc_chan_free(g->audit);
 }
 
+void
+gate_folder(char root[64])
+{
+	(void)snprintf(root, 64, "%s/gw-keys-XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	ck_assert_ptr_nonnull(mkdtemp(root));
+}
+
 struct gate *
 gate_new(const char *zone)
 {
+	char root[64];
+
+	gate_folder(root);
+	return gate_attach(zone, root);
+}
+
+struct gate *
+gate_attach(const char *zone, const char *root)
+{
 	struct gate *g = mem_alloc(sizeof(*g));
 
-	(void)snprintf(g->root, sizeof(g->root), "/tmp/gw-keys-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(g->root));
+	(void)mem_put_str(g->root, sizeof(g->root), root);
 	g->loop = ev_loop_new();
 	g->log = mem_array(GATE_LOG_MAX, sizeof(*g->log));
 	crypto_random(g->log_pub, sizeof(g->log_pub));

@@ -47,6 +47,12 @@ struct gate {
 struct gate *gate_new(const char *zone);
 void gate_free(struct gate *);
 
+/* A new folder, in memory where there is such a file system. */
+void gate_folder(char root[64]);
+
+/* A gate over a state that is there; root is the caller's to remove. */
+struct gate *gate_attach(const char *zone, const char *root);
+
 /* Stop and start over the same state, as after a crash. */
 void gate_restart(struct gate *);
 
