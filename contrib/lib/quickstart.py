@@ -352,6 +352,21 @@ def tiny_program():
     return pathlib.Path(shutil.which("true") or "/bin/true").read_bytes()
 
 
+def tiny_pdf():
+    """One empty page, with a true cross-reference table."""
+    objects = [b"<</Type/Catalog/Pages 2 0 R>>",
+               b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+               b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>"]
+    out, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj%bendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    return out + (b"xref\n0 4\n0000000000 65535 f \n" + table
+                  + b"trailer<</Size 4/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n"
+                  % len(out))
+
+
 def samples():
     """(name, content, what it shows), the same in both directions."""
     long_name = "長" * 80 + ".csv"
@@ -363,10 +378,13 @@ def samples():
         (long_name, table.encode(), "80 kanji in the name"),
         ("検体.txt", eicar(), "EICAR test virus"),
         ("請求書.txt", tiny_program(), "a program renamed to .txt"),
+        ("申請書.pdf", tiny_pdf(), "PDF: its flow demands sanitizing"),
     ]
 
 
-EXPECTED = {"検体.txt": "quarantined", "請求書.txt": "rejected"}
+EXPECTED = {"検体.txt": "quarantined", "請求書.txt": "rejected",
+            "申請書.pdf": "held", "未登録.txt": "rejected",
+            "破損.txt": "damaged"}
 
 
 def run_samples(zones):
@@ -410,6 +428,64 @@ def run_samples_one_way(source, target):
             "number": low["number"]}
         found[raw] = yield_row
     return [found[raw] for raw in pending]
+
+
+def run_unregistered(zone):
+    """A purpose nobody has registered: refused before anything moves."""
+    path = zone.dir / "未登録.txt"
+    path.write_bytes(b"x\n")
+    done = zone.ctl("--lang", "ja", "send", "unregistered", str(path),
+                    check=False)
+    text = done.stderr.decode("utf-8").strip().splitlines() or [""]
+    return {"from": zone.name, "to": "-", "name": path.name,
+            "what": "a purpose that is not registered",
+            "outcome": "rejected" if done.returncode == 1 else "error",
+            "reason": text[-1], "where": f"{zone.name}/{path.name}",
+            "ms": 0, "number": ""}
+
+
+def run_damaged(source, target):
+    """A parcel damaged at rest: noticed on arrival, and the next one passes.
+
+    The receiver is stopped until the parcel is sealed, one bit of the stored
+    body is flipped while both gateways are down, and both start again.
+    """
+    target.stop()
+    content = os.urandom(1 << 19).hex().encode() + b"\n"
+    drop(source, "text-data", "破損.txt".encode(),
+         lambda to: write_file(to, content))
+
+    def sealed():
+        return [row for row in source.transfers("--side", "low", "--files",
+                                                "--limit", "8")
+                if file_key(row) == "破損.txt".encode()
+                and row["state"] in ("sealed", "sent")]
+    row = wait_for(sealed, "the parcel to be sealed", 60, (source,))[0]
+    source.stop()
+    flip_one_bit(source.dir / "state" / "spool" / "bodies")
+    source.start()
+    target.start()
+
+    def damaged():
+        return [r for r in target.transfers("--side", "high")
+                if r["state"] == "damaged"]
+    last = wait_for(damaged, "the damage to be noticed", 60,
+                    (source, target))[0]
+    return {"from": source.name, "to": target.name, "name": "破損.txt",
+            "what": "a parcel damaged at rest", "outcome": "damaged",
+            "reason": last["reason_ja"],
+            "where": f"{source.name}: kept, {row['number']}", "ms": 0,
+            "number": row["number"]}
+
+
+def flip_one_bit(folder):
+    path = max((p for p in folder.rglob("*") if p.is_file()),
+               key=lambda p: p.stat().st_size)
+    with open(path, "r+b") as handle:
+        handle.seek(path.stat().st_size // 3)
+        byte = handle.read(1)
+        handle.seek(-1, os.SEEK_CUR)
+        handle.write(bytes([byte[0] ^ 1]))
 
 
 def write_file(path, content):
@@ -489,6 +565,8 @@ def main():
             status = run_batch(args, zones)
         else:
             rows = run_samples(zones)
+            rows.append(run_unregistered(zones["internet"]))
+            rows.append(run_damaged(zones["internet"], zones["lgwan"]))
             print_table(rows)
             if not is_real:
                 print("\nScanned with a demonstration signature (EICAR) only; "
