@@ -5,6 +5,9 @@
 
 #include "gatewayd/spool/quota.h"
 
+/* Less than this free, and the ballast goes: log and states must be kept. */
+#define QUOTA_LAST_BYTES (UINT64_C(16) << 20)
+
 /* Points below the watermark where work goes on again. */
 #define QUOTA_BACK_PCT 2
 
@@ -83,6 +86,11 @@ quota_look(struct spool *sp)
 
 	if (store_space(sp->store, &sp->disk_bytes, &sp->disk_free) != GW_OK)
 		return;
+	if (sp->disk_free < QUOTA_LAST_BYTES && sp->has_ballast) {
+		log_err("the disk is full: the ballast is given up");
+		store_drop_ballast(sp->store);
+		sp->has_ballast = false;
+	}
 	pct = quota_used_pct(sp);
 	quota_set(sp, quota_is_over(sp->is_intake_stopped, pct,
 	    zone->stop_intake_pct), quota_is_over(sp->is_fetch_stopped, pct,
@@ -93,7 +101,9 @@ void
 quota_start(struct spool *sp)
 {
 	/* Without a ballast it works, but a full disk is then a full stop. */
-	if (store_ballast(sp->store, sp->policy->zone.ballast_bytes) != GW_OK)
+	sp->has_ballast = store_ballast(sp->store,
+	    sp->policy->zone.ballast_bytes) == GW_OK;
+	if (!sp->has_ballast)
 		log_warn("no room for the ballast file");
 	quota_look(sp);
 }

@@ -524,6 +524,16 @@ rx_load_transfer(struct spool *sp, const struct arriving *a,
 		    (unsigned long long)a->seq, a->channel);
 }
 
+/* Link lets the peer begin anew; what came before stays. */
+static void
+rx_no_room(struct spool *sp, struct client *client, struct ipc_msg *msg,
+    enum gw_err err)
+{
+	log_err("what arrives cannot be stored: %s", err_text_en(err));
+	group_status(sp, client, msg->type, msg->id, err,
+	    err == GW_ESPACE ? REASON_NO_SPACE : REASON_INTERNAL);
+}
+
 /* The object must begin with the header that moved the cursor. */
 static enum gw_err
 rx_check_object(int fd, uint64_t size, const struct parcel_row *p)
@@ -585,9 +595,10 @@ rx_tables(struct spool *sp, struct client *client, struct ipc_msg *msg)
 			catalog_parcel_place(sp->cat, &p);
 			err = rx_load_table(sp, a, &p);
 		}
-		if (err != GW_OK)
-			log_fatal("a parcel object cannot be stored: %s",
-			    err_text_en(err));
+		if (err != GW_OK) {
+			rx_no_room(sp, client, msg, err);
+			return;
+		}
 		group_dirty(sp);
 		rx_maybe_complete(sp, a);
 	}
@@ -649,10 +660,12 @@ rx_put(struct spool *sp, struct client *client, struct ipc_msg *msg)
 		store_keep(sp->store, &b.place);
 		rx_set_has(a, b.index);
 	}
-	if (err != GW_OK)
-		log_fatal("bodies cannot be stored: %s", err_text_en(err));
 	rx_said(sp, a);
 	group_dirty(sp);
+	if (err != GW_OK) {
+		rx_no_room(sp, client, msg, err);
+		return;
+	}
 	rx_maybe_complete(sp, a);
 	group_status(sp, client, msg->type, msg->id, GW_OK, REASON_NONE);
 }

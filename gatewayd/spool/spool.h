@@ -142,16 +142,17 @@ struct spool {
 	uint64_t reserved;	/* bytes of transfers being taken in */
 
 	/* quota.c */
-	bool is_intake_stopped, is_fetch_stopped;
+	bool is_intake_stopped, is_fetch_stopped, has_ballast;
 	uint16_t stop_reason;
 	uint64_t disk_bytes, disk_free;
 
 	/* timers.c */
-	struct ev_timer *second, *turn;
+	struct ev_timer *second;
 	struct clock_watch watch;
 	int64_t clock_jump_ms;	/* 0: the clock is trusted */
 	uint64_t jump_mono_ms;
 	uint64_t ticks;
+	uint32_t tick_ms;	/* 1000; less in tests */
 	int64_t canary;		/* held for signatures, tried again */
 	bool wants_poke;	/* held transfers may go on */
 };

@@ -81,15 +81,16 @@ timers_on_second(void *arg)
 		return;
 	}
 	timers_tick(sp);
-	ev_timer_set(sp->second, SECOND_MS);
+	ev_timer_set(sp->second, sp->tick_ms);
 }
 
 void
 timers_start(struct spool *sp)
 {
 	(void)clock_watch_step(&sp->watch);
+	sp->tick_ms = SECOND_MS;
 	sp->second = ev_timer_new(sp->loop, timers_on_second, sp);
-	ev_timer_set(sp->second, SECOND_MS);
+	ev_timer_set(sp->second, sp->tick_ms);
 }
 
 void

@@ -714,6 +714,141 @@ START_TEST(test_bodies)
 }
 END_TEST
 
+/* Ordered: what is behind a held one waits, and goes when that goes. */
+START_TEST(test_ordered)
+{
+	struct spool_work work;
+	struct keys_decide ask = {.act = ACT_RELEASE};
+	struct ipc_msg msg;
+	struct slot *first;
+	uint64_t k;
+
+	mem_put_str(high.flow, sizeof(high.flow), "text-ordered");
+	for (k = 1; k <= 3; k++)
+		(void)send_one(ST_SEALED);
+	high.decision = DECIDE_HOLD;
+	high.reason = REASON_UNCONFIRMED;
+	carrier_all(&low, &high);
+	for (k = 1; k <= 3; k++)
+		wait_high(k, ST_OPENED);
+	first = &high.slots[0];
+	for (k = 0; k < 3; k++) {
+		if (high.slots[k].seq == 1)
+			first = &high.slots[k];
+		else
+			high.slots[k].decision = DECIDE_GO;
+	}
+	high_inspect(1, ST_HELD);
+	high_inspect(2, ST_REINSPECTED);
+	high_inspect(3, ST_REINSPECTED);
+	ck_assert_int_eq(world_notice(&high, &work), GW_OK);
+	ck_assert_uint_eq(work.kind, WORK_NOTICE);
+	ck_assert_uint_eq(work.state, ST_HELD);
+	/* No work: a second question on the way proves that it was looked. */
+	ck_assert_int_eq(world_send(&high, PROC_COURIER, SPOOL_WORK, 9, NULL,
+	    0, NULL, 0, 0, -1), GW_OK);
+	(void)high_row(1);
+	(void)high_row(1);
+	ck_assert(!world_has_answer(&high, PROC_COURIER));
+	first->decision = DECIDE_GO;
+	ask.transfer = first->ref;
+	ck_assert_int_eq(world_ask(&high, PROC_DESK, SPOOL_DECIDE, &ask,
+	    sizeof(ask), NULL, 0, 0, -1, &msg), GW_OK);
+	ck_assert_int_eq(world_recv(&high, PROC_COURIER, &msg), GW_OK);
+	memcpy(&work, msg.body, sizeof(work));
+	for (k = 1; k <= 3; k++) {
+		while (work.kind != WORK_DELIVER)
+			work = next_work(&high, WORK_DELIVER);
+		ck_assert_mem_eq(work.transfer.id, high_row(k).transfer.id,
+		    16);
+		ck_assert_int_eq(outcome(SPOOL_STAGED, &work, GW_OK, 0).err,
+		    GW_OK);
+		ck_assert_int_eq(outcome(SPOOL_PUBLISHED, &work, GW_OK,
+		    0).err, GW_OK);
+		ck_assert_uint_eq(high_row(k).state, ST_DELIVERED);
+		work.kind = WORK_NOTICE;
+	}
+}
+END_TEST
+
+static void
+restart(struct world *w, uint32_t tick_ms)
+{
+	world_stop(w);
+	w->tick_ms = tick_ms;
+	world_start(w, 0);
+}
+
+/* Delivered: the encrypted copy goes, keys first; the row stays. */
+START_TEST(test_erased)
+{
+	struct spool_status st;
+	struct ipc_msg msg;
+
+	restart(&high, 1);
+	(void)send_one(ST_SEALED);
+	carrier_all(&low, &high);
+	wait_high(1, ST_OPENED);
+	high_inspect(1, ST_REINSPECTED);
+	{
+		struct spool_work work = next_work(&high, WORK_DELIVER);
+
+		(void)outcome(SPOOL_STAGED, &work, GW_OK, 0);
+		(void)outcome(SPOOL_PUBLISHED, &work, GW_OK, 0);
+	}
+	wait_high(1, ST_ERASED);
+	ck_assert(high.slots[0].is_erased);
+	ck_assert_int_eq(world_ask(&high, PROC_DESK, SPOOL_STATUS, NULL, 0,
+	    NULL, 0, 0, -1, &msg), GW_OK);
+	memcpy(&st, msg.body, sizeof(st));
+	ck_assert_uint_eq(st.stored_bytes, 0);
+	ck_assert_uint_eq(st.counts[ST_ERASED], 1);
+	ck_assert_uint_eq(world_count(&high, AUDIT_STATE, "erased"), 1);
+}
+END_TEST
+
+/* Of those held for signatures one is tried; the others follow it. */
+START_TEST(test_canary)
+{
+	struct spool_inspect job;
+	struct slot *s[3];
+	int i;
+
+	restart(&low, 1);
+	low.decision = DECIDE_HOLD;
+	low.reason = REASON_SIGNATURES_MISSING;
+	for (i = 0; i < 3; i++)
+		s[i] = send_one(ST_HELD);
+	for (i = 0; i < 3; i++)
+		s[i]->decision = DECIDE_GO;
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(world_inspect(&low, &job), GW_OK);
+		if (i == 0)
+			ck_assert_uint_eq(s[1]->rejudged, 0);
+		ck_assert_int_eq(world_inspected(&low, &job.transfer, 0),
+		    GW_OK);
+	}
+	for (i = 0; i < 3; i++)
+		ck_assert_int_eq(world_wait_state(&low, s[i]->ref.id,
+		    ST_SEALED), GW_OK);
+}
+END_TEST
+
+/* A client that dies gives back what it worked on. */
+START_TEST(test_client_gone)
+{
+	struct spool_inspect job;
+	struct spool_accepted accepted;
+	struct slot *s = world_slot_new(&low);
+
+	ck_assert_int_eq(world_accept(&low, s, &accepted), GW_OK);
+	ck_assert_int_eq(world_inspect(&low, &job), GW_OK);
+	restart(&low, 0);
+	ck_assert_int_eq(world_inspect(&low, &job), GW_OK);
+	ck_assert_mem_eq(job.transfer.id, s->ref.id, 16);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -747,6 +882,10 @@ main(void)
 	tcase_add_test(tc, test_quota);
 	tcase_add_test(tc, test_claims);
 	tcase_add_test(tc, test_bodies);
+	tcase_add_test(tc, test_ordered);
+	tcase_add_test(tc, test_erased);
+	tcase_add_test(tc, test_canary);
+	tcase_add_test(tc, test_client_gone);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

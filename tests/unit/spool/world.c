@@ -85,6 +85,7 @@ world_init(struct world *w, enum side side)
 	w->decision = DECIDE_GO;
 	w->not_after_ms = clock_wall_ms() + 86400000;
 	w->padded_len = BODY_ALIGN;
+	mem_put_str(w->flow, sizeof(w->flow), WORLD_FLOW);
 }
 
 void
@@ -171,6 +172,8 @@ world_child(struct world *w, long kill_at, const int client_fds[PROC_COUNT],
 	}
 	loop = ev_loop_new();
 	sp = spool_new(loop, w->dirfd, w->policy, keys_fd, audit_fd);
+	if (w->tick_ms != 0)
+		sp->tick_ms = w->tick_ms;
 	for (i = 0; i < sizeof(clients) / sizeof(clients[0]); i++)
 		spool_add_client(sp, clients[i], client_fds[clients[i]]);
 	ev_loop_run(loop);
@@ -673,7 +676,7 @@ keys_open(struct world *w, const struct ipc_msg *msg)
 	out.body_count = h.body_count;
 	out.created_ms = h.created_ms;
 	memcpy(out.parcel_id, h.parcel_id, sizeof(out.parcel_id));
-	mem_put_str(out.flow, sizeof(out.flow), WORLD_FLOW);
+	mem_put_str(out.flow, sizeof(out.flow), w->flow);
 	snprintf(out.number, sizeof(out.number), "I20260401-%05u-0",
 	    (unsigned)h.seq % 100000u);
 	mem_put_str(out.submitter, sizeof(out.submitter), "sato");
@@ -957,7 +960,7 @@ world_open(struct world *w, struct slot *s, struct ipc_status *out)
 	};
 	struct ipc_msg msg;
 
-	mem_put_str(open.flow, sizeof(open.flow), WORLD_FLOW);
+	mem_put_str(open.flow, sizeof(open.flow), w->flow);
 	mem_put_str(open.submitter, sizeof(open.submitter), "sato");
 	return world_status(world_ask(w, PROC_COURIER, SPOOL_TRANSFER_OPEN,
 	    &open, sizeof(open), NULL, 0, 0, -1, &msg), &msg, out);

@@ -47,6 +47,8 @@ struct world {
 	struct policy_table *policy;
 
 	bool is_quiet;
+	char flow[IPC_ID_LEN];
+	uint32_t tick_ms;	/* 0: a second */
 	int fault;		/* enum world_fault of the kill_at-th call */
 	pid_t pid;
 	int fds[PROC_COUNT];	/* ours of the clients' channels */
