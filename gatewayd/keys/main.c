@@ -128,11 +128,13 @@ main(void)
 	struct ipc_chan *control;
 	struct ipc_boot boot;
 	struct ev_loop *loop;
+	enum gw_err err;
 	int audit, dir;
 
 	ipc_boot(PROC_KEYS, &boot);
-	if (policy_map(boot.policy_fd, &p.policy) != GW_OK)
-		log_fatal("policy: cannot be used");
+	err = policy_map(boot.policy_fd, &p.policy);
+	if (err != GW_OK)
+		log_fatal("policy: cannot be used: %s", err_text_en(err));
 	io_drop(&boot.policy_fd);
 	audit = ipc_boot_take(&boot, PROC_AUDIT);
 	if (audit == -1)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include "base/mem.h"
 #include "policy/digest.h"
 #include "proto/crypto/crypto.h"
+#include "proto/ipc/control.h"
 #include "proto/record/card.h"
 
 #include "tests/unit/keys/gate.h"
@@ -40,6 +42,13 @@ gate_clock_start(void)
 
 	now_ms = START_MS;
 	clock_set_source(&source);
+}
+
+void
+gate_clock_real(void)
+{
+	clock_set_source(NULL);
+	now_ms = clock_wall_ms();
 }
 
 void
@@ -131,6 +140,25 @@ gate_last(const struct gate *g, enum audit_event event)
 	return NULL;
 }
 
+static void
+remove_tree(const char *root)
+{
+	char path[512];
+	struct dirent *d;
+	DIR *dir;
+
+	dir = opendir(root);
+	ck_assert_ptr_nonnull(dir);
+	while ((d = readdir(dir)) != NULL) {
+		if (d->d_name[0] == '.')
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s", root, d->d_name);
+		(void)unlink(path);
+	}
+	(void)closedir(dir);
+	(void)rmdir(root);
+}
+
 /* --- policy ------------------------------------------------------------- */
 
 static void
@@ -173,11 +201,12 @@ add_flow(struct policy_table *t, const char *id, const char *from,
 	    TYPE_BIT(TYPE_PDF);
 	f->file_bytes = 1 << 20;
 	f->transfer_bytes = 4 << 20;
-	f->until_ms = START_MS + 300 * UINT64_C(86400000);
+	f->until_ms = now_ms + 300 * UINT64_C(86400000);
 	f->files = 200;
 	f->stages = STAGE_BIT(STAGE_MANIFEST) | STAGE_BIT(STAGE_IDENTIFY) |
 	    STAGE_BIT(STAGE_CLAM) | STAGE_BIT(STAGE_CONFIRM);
 	f->original_days = 30;
+	f->deliver = DELIVER_FOLDER;
 	f->scan_batch = 1;
 	f->weight = 10;
 	return f;
@@ -193,6 +222,7 @@ make_policy(struct gate *g, const char *zone)
 	g->policy = t;
 	(void)mem_put_str(t->zone.zone, sizeof(t->zone.zone), zone);
 	t->zone.signature_max_age_days = 7;
+	t->zone.workers = 1;
 	t->compiled_ms = START_MS;
 	add_channel(t, "internet-lgwan", peer,
 	    is_internet ? POLICY_SENDER : POLICY_RECEIVER);
@@ -209,12 +239,158 @@ make_policy(struct gate *g, const char *zone)
 	ck_assert_int_eq(policy_table_finish(t), GW_OK);
 }
 
+/* --- the program -------------------------------------------------------- */
+
+static const struct ipc_rule control_rules[] = {
+	{.type = CTL_READY},
+	{.type = CTL_PONG},
+	{.type = CTL_POLICY_DONE, .fixed = sizeof(struct ipc_status)},
+};
+
+static void
+control_expect(struct gate *g, uint16_t type, struct ipc_msg *msg)
+{
+	static _Alignas(16) uint8_t buf[IPC_MSG_MAX];
+
+	ck_assert_int_eq(ipc_recv_wait(g->control, control_rules, 3, buf,
+	    msg), GW_OK);
+	ck_assert_uint_eq(msg->type, type);
+}
+
+static int
+policy_memfd(const struct gate *g)
+{
+	int fd = -1;
+
+	ck_assert_int_eq(io_memfd("policy", &fd), GW_OK);
+	ck_assert_int_eq(io_write_full(fd, g->policy, sizeof(*g->policy)),
+	    GW_OK);
+	ck_assert_int_eq(io_seal(fd), GW_OK);
+	return fd;
+}
+
+static int
+make_pair(int *mine)
+{
+	int fds[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+	    fds), 0);
+	*mine = fds[0];
+	return fds[1];
+}
+
+static void
+program_exec(const char *path, int control)
+{
+	/* dup2 leaves an fd alone that is where it should be. */
+	if (control == IPC_CONTROL_FD)
+		(void)fcntl(control, F_SETFD, 0);
+	else
+		(void)dup2(control, IPC_CONTROL_FD);
+	/* A sandboxed process cannot be traced, not even for leaks. */
+	(void)setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+	(void)execl(path, "gateway-keys", (char *)NULL);
+	_exit(127);
+}
+
+static void
+program_start(struct gate *g, const char *path)
+{
+	static const uint32_t procs[GATE_CLIENTS] = {
+		[GATE_COURIER] = PROC_COURIER, [GATE_SPOOL] = PROC_SPOOL,
+		[GATE_DESK] = PROC_DESK};
+	struct ctl_start s = {.proc = PROC_KEYS, .uid = UINT32_MAX,
+	    .gid = UINT32_MAX, .peer_count = GATE_CLIENTS + 1};
+	int fds[GATE_CLIENTS + 3], control, audit, i;
+	struct ipc_msg msg;
+
+	control = make_pair(&g->control);
+	fds[0] = make_pair(&g->lines);
+	fds[1] = policy_memfd(g);
+	fds[2] = make_pair(&audit);
+	s.peers[0].proc = PROC_AUDIT;
+	s.peers[0].is_server = 1;
+	for (i = 0; i < GATE_CLIENTS; i++) {
+		fds[3 + i] = make_pair(&g->clients[i]);
+		s.peers[1 + i].proc = i < GATE_ZYGOTES ? procs[i] :
+		    (uint32_t)(PROC_ZYGOTE + i - GATE_ZYGOTES);
+	}
+	g->pid = fork();
+	ck_assert_int_ge(g->pid, 0);
+	if (g->pid == 0)
+		program_exec(path, control);
+	(void)close(control);
+	ck_assert_int_eq(ipc_send_wait(g->control, CTL_START, 0, &s,
+	    sizeof(s), fds, GATE_CLIENTS + 3), GW_OK);
+	g->audit = ipc_chan_new(g->loop, audit, "keys", audit_rules, 3,
+	    audit_on_msg, audit_on_closed, g);
+	control_expect(g, CTL_READY, &msg);
+}
+
+struct gate *
+gate_program(const char *zone, const char *path)
+{
+	struct gate *g = mem_alloc(sizeof(*g));
+	char keys[80];
+
+	gate_folder(g->root);
+	(void)snprintf(keys, sizeof(keys), "%s/keys", g->root);
+	ck_assert_int_eq(mkdir(keys, 0700), 0);
+	g->loop = ev_loop_new();
+	g->log = mem_array(GATE_LOG_MAX, sizeof(*g->log));
+	crypto_random(g->log_pub, sizeof(g->log_pub));
+	make_policy(g, zone);
+	(void)mem_put_str(g->policy->zone.state_dir,
+	    sizeof(g->policy->zone.state_dir), g->root);
+	ck_assert_int_eq(policy_table_finish(g->policy), GW_OK);
+	program_start(g, path);
+	return g;
+}
+
+int
+gate_end(struct gate *g)
+{
+	char keys[80];
+	int status, i;
+
+	ck_assert_int_eq(ipc_send_wait(g->control, CTL_STOP, 2, NULL, 0, NULL,
+	    0), GW_OK);
+	ck_assert_int_eq(waitpid(g->pid, &status, 0), g->pid);
+	for (i = 0; i < GATE_CLIENTS; i++)
+		io_drop(&g->clients[i]);
+	io_drop(&g->control);
+	io_drop(&g->lines);
+	ipc_chan_free(g->audit);
+	ev_loop_free(g->loop);
+	(void)snprintf(keys, sizeof(keys), "%s/keys", g->root);
+	remove_tree(keys);
+	(void)rmdir(g->root);
+	mem_free(g->log);
+	mem_free(g->policy);
+	mem_free(g);
+	return status;
+}
+
 void
 gate_reload(struct gate *g)
 {
+	struct ipc_status st;
+	struct ipc_msg msg;
+	int fd;
+
 	g->policy->compiled_ms++;
 	ck_assert_int_eq(policy_table_finish(g->policy), GW_OK);
-	keyd_set_policy(g->k, g->policy);
+	if (g->k != NULL) {
+		keyd_set_policy(g->k, g->policy);
+		return;
+	}
+	fd = policy_memfd(g);
+	ck_assert_int_eq(ipc_send_wait(g->control, CTL_POLICY, 1, NULL, 0,
+	    &fd, 1), GW_OK);
+	control_expect(g, CTL_POLICY_DONE, &msg);
+	memcpy(&st, msg.body, sizeof(st));
+	ck_assert_int_eq(st.err, GW_OK);
 }
 
 /* --- start -------------------------------------------------------------- */
@@ -299,25 +475,6 @@ gate_restart(struct gate *g)
 	gate_start(g);
 }
 
-static void
-remove_tree(const char *root)
-{
-	char path[512];
-	struct dirent *d;
-	DIR *dir;
-
-	dir = opendir(root);
-	ck_assert_ptr_nonnull(dir);
-	while ((d = readdir(dir)) != NULL) {
-		if (d->d_name[0] == '.')
-			continue;
-		(void)snprintf(path, sizeof(path), "%s/%s", root, d->d_name);
-		(void)unlink(path);
-	}
-	(void)closedir(dir);
-	(void)rmdir(root);
-}
-
 void
 gate_free(struct gate *g)
 {
@@ -375,6 +532,20 @@ gate_has_reply(struct gate *g, int client)
 	return is_readable(g->clients[client]);
 }
 
+/* Something to do in the loop, or an answer from the program. */
+static void
+gate_wait(struct gate *g, int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	if (g->k != NULL) {
+		ev_loop_once(g->loop);
+		return;
+	}
+	ev_loop_poll(g->loop);
+	(void)poll(&p, 1, 1);
+}
+
 uint32_t
 gate_ask(struct gate *g, const struct gate_ask *a, void *reply,
     size_t reply_len, void *elems, size_t elem, uint32_t max, int *fd_out)
@@ -389,7 +560,7 @@ gate_ask(struct gate *g, const struct gate_ask *a, void *reply,
 	uint32_t count;
 
 	while (!is_readable(g->clients[a->client]))
-		ev_loop_once(g->loop);
+		gate_wait(g, g->clients[a->client]);
 	ck_assert_int_eq(ipc_recv_wait(g->clients[a->client], &rule, 1, buf,
 	    &msg), GW_OK);
 	ck_assert_uint_eq(msg.id, id);

@@ -2,6 +2,7 @@
 #ifndef TESTS_UNIT_KEYS_GATE_H
 #define TESTS_UNIT_KEYS_GATE_H
 
+#include <sys/types.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,7 +30,9 @@ enum gate_client { GATE_COURIER, GATE_SPOOL, GATE_DESK, GATE_ZYGOTES };
 
 struct gate {
 	struct ev_loop *loop;
-	struct keyd *k;
+	struct keyd *k;			/* NULL: a program of its own */
+	pid_t pid;
+	int control, lines;
 	struct policy_table *policy;
 	struct policy_flow *flow;	/* "documents" */
 	struct ipc_chan *audit;
@@ -53,6 +56,13 @@ void gate_folder(char root[64]);
 /* A gate over a state that is there; root is the caller's to remove. */
 struct gate *gate_attach(const char *zone, const char *root);
 
+/*
+ * The program itself, started as the parent starts it, in its sandbox.
+ * gate_end stops it and returns how it ended (waitpid).
+ */
+struct gate *gate_program(const char *zone, const char *path);
+int gate_end(struct gate *);
+
 /* Stop and start over the same state, as after a crash. */
 void gate_restart(struct gate *);
 
@@ -67,6 +77,7 @@ void gate_pair(struct gate *, struct gate *);
 
 /* Time in all gates: what the clock says until moved. */
 void gate_clock_start(void);
+void gate_clock_real(void); /* for programs: the system's, from now on */
 void gate_clock_move(uint64_t ms);
 uint64_t gate_now(void);
 
