@@ -105,8 +105,9 @@ struct open_effect {
 
 static enum gw_err
 check_sender(struct keyd *k, const struct channel *ch,
-    const struct peer *peer, const struct parcel *p, enum reason *reason)
+    const struct parcel *p, enum reason *reason)
 {
+	const struct peer *peer = channel_peer(k, ch);
 	const struct parcel_header *h = &p->h;
 	enum gw_err err;
 
@@ -487,11 +488,8 @@ static enum gw_err
 open_check(struct keyd *k, struct channel *ch, struct parcel *p,
     enum reason *reason)
 {
-	const struct peer *peer = channel_peer(k, ch);
 	enum gw_err err;
 
-	if ((err = check_sender(k, ch, peer, p, reason)) != GW_OK)
-		return err;
 	if (is_behind(ch, p)) {
 		*reason = REASON_CHANNEL_FROZEN;
 		channel_freeze(k, ch, REASON_CHANNEL_FROZEN, "keys");
@@ -503,7 +501,7 @@ open_check(struct keyd *k, struct channel *ch, struct parcel *p,
 	}
 	if ((err = check_time(p, reason)) != GW_OK)
 		return err;
-	return check_content(k, peer, p, reason);
+	return check_content(k, channel_peer(k, ch), p, reason);
 }
 
 static enum gw_err
@@ -564,20 +562,16 @@ open_start(struct keyd *k, struct channel *ch, int fd, struct parcel *p,
 	o->total_padded = p->h.total_padded;
 	memcpy(o->out.parcel_id, p->h.parcel_id, sizeof(o->out.parcel_id));
 	memcpy(o->rec.header_hash, p->hash, sizeof(o->rec.header_hash));
-	if (p->h.epoch == ch->r.epoch && p->h.seq <= SEQ_MAX) {
-		err = header_verify(&p->h,
-		    channel_peer(k, ch)->card.sign_pub);
-		if (err == GW_OK)
-			err = open_before(k, ch, p, o, reason);
-		else
-			err = GW_ENOENT; /* reported below */
-		if (err == GW_OK)
-			opened_fill(&o->ref, &o->t, &o->out);
-		if (err != GW_ENOENT)
-			return err;
+	if ((err = check_sender(k, ch, p, reason)) != GW_OK)
+		return err;
+	err = open_before(k, ch, p, o, reason);
+	if (err == GW_ENOENT) {
+		o->rec.seq = p->h.seq;
+		return open_new(k, ch, p, o, reason);
 	}
-	o->rec.seq = p->h.seq;
-	return open_new(k, ch, p, o, reason);
+	if (err == GW_OK)
+		opened_fill(&o->ref, &o->t, &o->out);
+	return err;
 }
 
 /* What the sender, or somebody between, must answer for. */
