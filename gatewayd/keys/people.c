@@ -83,9 +83,10 @@ may_release(const struct act_case *c)
 static bool
 may_reject(const struct act_case *c)
 {
+	/* Also what keys would let go: spool may hold it for its own reasons. */
 	return (c->roles & (POLICY_OFFICER | POLICY_APPROVER)) != 0 &&
-	    !c->is_sealed && (c->r->decision == DECIDE_HOLD ||
-	    c->r->decision == DECIDE_APPROVAL);
+	    !c->is_sealed && c->r->decision != DECIDE_QUARANTINE &&
+	    c->r->decision != DECIDE_REJECT;
 }
 
 static bool

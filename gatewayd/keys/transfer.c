@@ -46,7 +46,8 @@ new_refusal(const struct keyd *k, const struct keys_transfer_new *req,
 	if (ch == NULL || ch->role != POLICY_SENDER ||
 	    strcmp(ch->peer, flow->to) != 0)
 		return REASON_NO_CHANNEL;
-	if (req->body_count - 1 > flow->files)
+	if (req->body_count - 1 > flow->files ||
+	    req->body_count > PARCEL_BODIES_MAX)
 		return REASON_TOO_MANY_FILES;
 	return REASON_NONE;
 }
@@ -84,7 +85,7 @@ transfer_on_new(struct keyd *k, struct client *c, struct ipc_msg *msg)
 	memcpy(&req, msg->body, sizeof(req));
 	if (!keyd_text_ok(req.flow, sizeof(req.flow)) ||
 	    !keyd_text_ok(req.submitter, sizeof(req.submitter)) ||
-	    req.body_count < 2 || req.body_count > PARCEL_BODIES_MAX)
+	    req.body_count < 2)
 		log_fatal("courier: a new transfer that makes no sense");
 	flow = policy_find_flow(k->policy, req.flow);
 	made.reason = (uint16_t)new_refusal(k, &req, flow);
