@@ -28,7 +28,7 @@ is_return(const struct work *w)
 	return w->job.kind == WORK_RETURN;
 }
 
-/* --- the end ---------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------- */
 
 static void
 tidy(struct work *w)
@@ -72,7 +72,7 @@ fail(struct work *w, enum gw_err err, enum reason reason)
 	    on_end);
 }
 
-/* --- publishing -------------------------------------------------------------------- */
+/* --- publishing ---------------------------------------------------- */
 
 static void
 on_shown(void *arg, enum gw_err err)
@@ -109,7 +109,7 @@ published(struct work *w)
 		ledger_add_once(w->c->ledgers, &line);
 	else if (!is_return(w))
 		ledger_add(w->c->ledgers, &line);
-	group_wait(w->c->group, &w->wait, on_shown, w);
+	group_wait_ledger(w->c->group, &w->wait, on_shown, w);
 }
 
 /* One try under one name. */
@@ -194,7 +194,7 @@ on_staged(void *arg, struct ipc_msg *msg)
 	tidy(w);
 }
 
-/* --- files ---------------------------------------------------------------------------- */
+/* --- files --------------------------------------------------------- */
 
 static void
 staged(struct work *w)
@@ -341,7 +341,7 @@ clean_step(struct work *w)
 	work_go(w, WORK_FILES);
 }
 
-/* --- the beginning ----------------------------------------------------------------------- */
+/* --- the beginning ------------------------------------------------- */
 
 static bool
 is_recipient(const struct policy_flow *flow, const char *name)

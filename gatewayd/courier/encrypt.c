@@ -100,7 +100,7 @@ source_read(int fd, uint8_t *out, size_t len, enum reason *reason_out)
 	return err;
 }
 
-/* --- small ------------------------------------------------------------------ */
+/* --- small --------------------------------------------------------- */
 
 bool
 encrypt_is_small(uint64_t plain_len)
@@ -178,7 +178,7 @@ encrypt_put_clear(struct encrypt_put *put)
 	put->count = 0;
 }
 
-/* --- large ------------------------------------------------------------------ */
+/* --- large --------------------------------------------------------- */
 
 enum gw_err
 encrypt_open(const struct encrypt_source *s, const struct keys_body_made *made,

@@ -12,6 +12,10 @@
 #include "gatewayd/courier/task.h"
 #include "gatewayd/courier/tree.h"
 
+/* How long a transfer waits for a ledger that cannot be written. */
+#define LEDGER_TRIES 5u
+#define LEDGER_RETRY_MS 200
+
 struct dirty {
 	TAILQ_ENTRY(dirty) next;
 	char path[];
@@ -22,6 +26,7 @@ TAILQ_HEAD(group_list, group_wait);
 struct group {
 	struct group_list waits;	/* for the next flush */
 	struct group_list running;	/* being told now */
+	struct ev_timer *retry;		/* a ledger waits */
 	TAILQ_HEAD(, dirty) dirty;
 	struct courier *c;
 	struct task task;
@@ -50,24 +55,46 @@ group_sync_dirs(struct group *g)
 	}
 }
 
+static bool
+group_must_wait(struct group *g, struct group_wait *wait)
+{
+	if (!wait->wants_ledger || wait->tries++ >= LEDGER_TRIES)
+		return false;
+	TAILQ_INSERT_TAIL(&g->waits, wait, next);
+	return true;
+}
+
 static void
 group_flush(void *arg)
 {
 	struct group *g = arg;
 	struct group_wait *wait;
 	enum gw_err err;
+	bool is_written;
 
 	TAILQ_CONCAT(&g->running, &g->waits, next);
 	err = journal_flush(g->c->journal);
 	group_sync_dirs(g);
-	ledger_flush(g->c->ledgers);
+	is_written = ledger_flush(g->c->ledgers);
+	if (!is_written)
+		ev_timer_set(g->retry, LEDGER_RETRY_MS);
 	if (err == GW_OK)
 		intake_tidy(g->c->intakes);
 	while ((wait = TAILQ_FIRST(&g->running)) != NULL) {
 		TAILQ_REMOVE(&g->running, wait, next);
+		if (!is_written && group_must_wait(g, wait))
+			continue;
 		wait->is_waiting = false;
 		wait->fn(wait->arg, err);
 	}
+}
+
+static void
+group_retry(void *arg)
+{
+	struct group *g = arg;
+
+	task_wake(g->c->tasks, &g->task);
 }
 
 struct group *
@@ -80,6 +107,7 @@ group_new(struct courier *c)
 	TAILQ_INIT(&g->dirty);
 	g->c = c;
 	task_init(&g->task, group_flush, g);
+	g->retry = ev_timer_new(c->loop, group_retry, g);
 	return g;
 }
 
@@ -95,6 +123,7 @@ group_free(struct group *g)
 		mem_free(d);
 	}
 	task_stop(g->c->tasks, &g->task);
+	ev_timer_free(g->retry);
 	mem_free(g);
 }
 
@@ -121,8 +150,18 @@ group_wait(struct group *g, struct group_wait *wait, group_fn *fn, void *arg)
 	wait->fn = fn;
 	wait->arg = arg;
 	wait->is_waiting = true;
+	wait->wants_ledger = false;
+	wait->tries = 0;
 	TAILQ_INSERT_TAIL(&g->waits, wait, next);
 	task_wake(g->c->tasks, &g->task);
+}
+
+void
+group_wait_ledger(struct group *g, struct group_wait *wait, group_fn *fn,
+    void *arg)
+{
+	group_wait(g, wait, fn, arg);
+	wait->wants_ledger = true;
 }
 
 void

@@ -21,6 +21,8 @@ struct group_wait {
 	group_fn *fn;
 	void *arg;
 	bool is_waiting;
+	bool wants_ledger;
+	unsigned tries;
 };
 
 struct group *group_new(struct courier *);
@@ -34,6 +36,10 @@ void group_dirty(struct group *, const char *path);
  * journal was to hold is not.  One wait at a time per struct.
  */
 void group_wait(struct group *, struct group_wait *, group_fn *, void *arg);
+
+/* The same, and its lines in the ledgers are written, if they can be. */
+void group_wait_ledger(struct group *, struct group_wait *, group_fn *,
+    void *arg);
 
 /* It is no longer wanted; call before the struct goes. */
 void group_forget(struct group *, struct group_wait *);

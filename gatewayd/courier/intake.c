@@ -83,7 +83,7 @@ intake_tidy(struct intake_desk *desk)
 		journal_compact(desk->c->journal, &desk->claims);
 }
 
-/* --- one transfer ------------------------------------------------------------ */
+/* --- one transfer -------------------------------------------------- */
 
 static void intake_run(void *arg);
 
@@ -151,10 +151,17 @@ intake_free(struct intake *t)
 	intake_pump(desk);
 }
 
-uint64_t
-intake_bytes(const struct intake *t)
+void
+intake_leave(struct intake *t)
 {
-	return t->walk.bytes;
+	struct intake_desk *desk = t->desk;
+
+	t->phase = INTAKE_WAIT;
+	desk->active--;
+	if (t->is_big)
+		desk->big--;
+	t->is_big = false;
+	intake_pump(desk);
 }
 
 void
@@ -164,7 +171,7 @@ intake_go(struct intake *t, enum intake_phase phase)
 	task_wake(t->c->tasks, &t->task);
 }
 
-/* --- submitter --------------------------------------------------------------- */
+/* --- submitter ----------------------------------------------------- */
 
 static const struct policy_person *
 person_by_uid(const struct policy_table *table, uint32_t uid)
@@ -220,7 +227,7 @@ find_submitter(struct intake *t)
 	t->uid = uid_of(table, t->submitter);
 }
 
-/* --- claim ------------------------------------------------------------------- */
+/* --- claim --------------------------------------------------------- */
 
 static void
 claim_marker(struct intake *t)
@@ -352,7 +359,7 @@ intake_pump(struct intake_desk *desk)
 		claim_start(desk, &item);
 }
 
-/* --- count and check ------------------------------------------------------------ */
+/* --- count and check ----------------------------------------------- */
 
 /*
  * The name in full is for ledgers even when it is refused, so it is decoded
@@ -426,7 +433,7 @@ walk_slice(struct intake *t)
 		walk_done(t);
 }
 
-/* --- keys and spool ------------------------------------------------------------- */
+/* --- keys and spool ------------------------------------------------ */
 
 static void
 on_durable(void *arg, enum gw_err err)
@@ -527,7 +534,7 @@ make_transfer(struct intake *t)
 	    on_made, t);
 }
 
-/* --- accepted ------------------------------------------------------------------- */
+/* --- accepted ------------------------------------------------------ */
 
 /*
  * An answer that is no acceptance may hide one: only the spool can say, and
@@ -573,7 +580,7 @@ intake_all_there(struct intake *t)
 	intake_go(t, INTAKE_DONE);
 }
 
-/* --- steps ------------------------------------------------------------------------ */
+/* --- steps --------------------------------------------------------- */
 
 static void
 intake_run(void *arg)

@@ -13,7 +13,7 @@
 /* Answers not yet there before a transfer waits for some. */
 #define UNANSWERED_MAX 8u
 
-/* --- keys ------------------------------------------------------------------- */
+/* --- keys ---------------------------------------------------------- */
 
 /* Path of a file as the manifest has it; the walk has checked it. */
 static void
@@ -100,7 +100,7 @@ ask_next(struct intake *t, struct intake_batch *batch)
 		ask_keys(t, batch);
 }
 
-/* --- what spool and keys are told ---------------------------------------------- */
+/* --- what spool and keys are told ---------------------------------- */
 
 static void
 on_stored(void *arg, struct ipc_msg *msg)
@@ -176,7 +176,7 @@ send_put(struct intake *t)
 	encrypt_put_clear(&t->put);
 }
 
-/* --- one body -------------------------------------------------------------------- */
+/* --- one body ------------------------------------------------------ */
 
 static void
 source_of(const struct intake *t, struct encrypt_source *out)
@@ -301,7 +301,7 @@ step_small(struct intake *t, const struct encrypt_source *source,
 	    sha256_of_body(t, spare), reason_out);
 }
 
-/* --- the manifest -------------------------------------------------------------------- */
+/* --- the manifest -------------------------------------------------- */
 
 static void
 add_file(struct intake *t, struct manifest_writer *w,
@@ -371,7 +371,7 @@ start_manifest(struct intake *t)
 	ask_keys(t, batch);
 }
 
-/* --- slices ---------------------------------------------------------------------------- */
+/* --- slices -------------------------------------------------------- */
 
 void
 intake_bodies_start(struct intake *t)

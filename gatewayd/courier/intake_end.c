@@ -23,8 +23,11 @@
 #define CHOICES_MAX 1000u
 
 #define REMOVE_BUDGET 512
+#define REMOVE_TRIES 3u
 
-/* --- dropping --------------------------------------------------------------- */
+static void retry_later(struct intake *t);
+
+/* --- dropping ------------------------------------------------------ */
 
 static void
 on_dropped(void *arg, struct ipc_msg *msg)
@@ -57,7 +60,7 @@ intake_drop(struct intake *t)
 	t->has_spool = t->has_keys = false;
 }
 
-/* --- ledger and texts -------------------------------------------------------- */
+/* --- ledger and texts ---------------------------------------------- */
 
 static void
 shown_name(const struct intake *t, char *out, size_t size)
@@ -105,7 +108,7 @@ intake_number_ms(const char *number)
 	return start;
 }
 
-/* --- accepted ------------------------------------------------------------------- */
+/* --- accepted ------------------------------------------------------ */
 
 static void
 on_ledger_durable(void *arg, enum gw_err err)
@@ -134,10 +137,13 @@ intake_accepted(struct intake *t, const char *number, uint64_t wall_ms)
 	}
 	add_to_ledger(t, ST_ACCEPTED, wall_ms);
 	notice_intake_goes_on(t->c, t->claim->flow);
-	group_wait(t->c->group, &t->wait, on_ledger_durable, t);
+	group_wait_ledger(t->c->group, &t->wait, on_ledger_durable, t);
 }
 
-/* What cannot be removed stays in .gw, and the next start tries again. */
+/*
+ * What cannot be removed is tried again, and then left to the next start:
+ * its record stays in the journal.
+ */
 void
 intake_remove_step(struct intake *t)
 {
@@ -146,19 +152,21 @@ intake_remove_step(struct intake *t)
 
 	io_drop(&t->walk.root_fd);
 	err = tree_remove(t->c->claim_fd, t->claim->hex, &budget);
-	if (err == GW_EAGAIN) {
+	if (err == GW_OK) {
+		intake_free(t);
+	} else if (err == GW_EAGAIN) {
 		task_wake(t->c->tasks, &t->task);
-		return;
-	}
-	if (err != GW_OK) {
+	} else {
 		log_err("flow %s: an accepted entry cannot be removed from "
 		    ".gw/claim: %s", t->claim->flow, err_text_en(err));
-		t->claim->state = CLAIM_ACCEPTED;
+		if (t->remove_tries++ < REMOVE_TRIES)
+			retry_later(t);
+		else
+			intake_leave(t);
 	}
-	intake_free(t);
 }
 
-/* --- refused -------------------------------------------------------------------- */
+/* --- refused ------------------------------------------------------- */
 
 static void
 on_refusal_shown(void *arg, enum gw_err err)
@@ -248,7 +256,7 @@ show_refusal(void *arg, enum gw_err err)
 		group_dirty(t->c->group, path);
 	group_dirty(t->c->group, ".gw/claim");
 	add_to_ledger(t, ST_REJECTED, intake_number_ms(t->claim->number));
-	group_wait(t->c->group, &t->wait, on_refusal_shown, t);
+	group_wait_ledger(t->c->group, &t->wait, on_refusal_shown, t);
 }
 
 static void
@@ -305,13 +313,13 @@ intake_refuse_go_on(struct intake *t)
 		/* Moved; the ledger may still lack its line. */
 		add_to_ledger(t, ST_REJECTED,
 		    intake_number_ms(t->claim->number));
-		group_wait(t->c->group, &t->wait, on_refusal_shown, t);
+		group_wait_ledger(t->c->group, &t->wait, on_refusal_shown, t);
 		return;
 	}
 	show_refusal(t, GW_OK);
 }
 
-/* --- later ------------------------------------------------------------------------ */
+/* --- later --------------------------------------------------------- */
 
 static void
 on_retry(void *arg)
@@ -322,7 +330,9 @@ on_retry(void *arg)
 		intake_go(t, INTAKE_REFUSE);
 	else if (t->claim->state == CLAIM_TRANSFER)
 		intake_go(t, INTAKE_RESOLVE);
-	else if (t->claim->state == CLAIM_TAKEN)
+	else if (t->claim->state == CLAIM_ACCEPTED)
+		intake_go(t, INTAKE_REMOVE);
+	else
 		intake_go(t, INTAKE_WALK);
 }
 
@@ -428,7 +438,7 @@ intake_fail_err(struct intake *t, enum gw_err err, const char *what)
 	    REASON_INTERNAL);
 }
 
-/* --- accepted or not? ------------------------------------------------------------- */
+/* --- accepted or not? ---------------------------------------------- */
 
 static void resolve_ask(struct intake *t, call_fn *fn);
 

@@ -53,6 +53,7 @@ struct intake {
 	bool has_marker;
 	bool is_recovered;	/* a crash lies behind it */
 	bool is_big;
+	unsigned remove_tries;
 	bool is_durable;	/* claim and transfer id are in the journal */
 
 	char name[MANIFEST_NAME_MAX + 1];	/* UTF-8 */
@@ -80,7 +81,7 @@ struct intake {
 /* intake.c */
 void intake_go(struct intake *, enum intake_phase);
 void intake_free(struct intake *);
-uint64_t intake_bytes(const struct intake *);
+void intake_leave(struct intake *); /* to the next start */
 
 /* intake_bodies.c: one slice; on to intake_all_there when all is handed over */
 void intake_bodies_start(struct intake *);

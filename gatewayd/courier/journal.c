@@ -43,7 +43,7 @@ journal_claim_free(struct claim *claim)
 	mem_free(claim);
 }
 
-/* --- one record ----------------------------------------------------------- */
+/* --- one record ---------------------------------------------------- */
 
 static void
 put_text(struct buf *b, const char *text)
@@ -190,7 +190,7 @@ get_record(struct rd *r, struct claim *claim)
 	return get_claim(&body, claim);
 }
 
-/* --- the file ------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------ */
 
 /* The newest record of a claim replaces the one before it. */
 static void

@@ -24,8 +24,10 @@ struct ledger {
 	TAILQ_ENTRY(ledger) next;
 	char flow[POLICY_ID_LEN];
 	char name[LEDGER_NAME_LEN];
-	struct buf pending;
-	int fd;
+	enum ledger_kind kind;
+	struct buf pending;	/* lines not yet in the file */
+	int fd;			/* -1: not open, or given up after an error */
+	uint64_t size;		/* of the file, whole lines only */
 };
 
 struct ledger_book {
@@ -84,11 +86,12 @@ ledger_name(enum ledger_kind kind, uint64_t wall_ms, char *out)
 }
 
 /*
- * A line that a crash tore is cut: whoever wrote it asks again whether it is
- * there.  An empty file gets its head.
+ * A line that a crash or an error tore is cut: whoever wrote it asks again
+ * whether it is there, or still has it in pending.  An empty file gets its
+ * head.
  */
 static enum gw_err
-ledger_mend(struct ledger *ledger, enum ledger_kind kind)
+ledger_mend(struct ledger *ledger)
 {
 	char tail[4096];
 	struct stat st;
@@ -106,49 +109,75 @@ ledger_mend(struct ledger *ledger, enum ledger_kind kind)
 		return err;
 	for (keep = len; keep > 0 && tail[keep - 1] != '\n'; keep--)
 		continue;
+	ledger->size = (uint64_t)st.st_size - (len - keep);
 	if (keep != len)
-		err = io_truncate(ledger->fd,
-		    (uint64_t)st.st_size - (len - keep));
-	if (err == GW_OK && (uint64_t)st.st_size == len - keep)
-		buf_put_str(&ledger->pending, heads[kind]);
+		err = io_truncate(ledger->fd, ledger->size);
+	if (err != GW_OK || ledger->size != 0)
+		return err;
+	err = io_write_full(ledger->fd, heads[ledger->kind],
+	    strlen(heads[ledger->kind]));
+	if (err == GW_OK)
+		ledger->size = strlen(heads[ledger->kind]);
 	return err;
 }
 
 static enum gw_err
-ledger_open(struct ledger_book *book, const char *flow, enum ledger_kind kind,
-    const char *name, bool must_exist, struct ledger **out)
+ledger_open(struct ledger_book *book, struct ledger *ledger, bool must_exist)
 {
-	struct ledger *ledger = mem_alloc(sizeof(*ledger));
 	const int flags = O_RDWR | O_APPEND | (must_exist ? 0 : O_CREAT);
 	enum gw_err err;
 	int dirfd = -1;
 
-	ledger->fd = -1;
-	buf_init(&ledger->pending, LEDGER_BUF_MAX);
-	mem_put_str(ledger->flow, sizeof(ledger->flow), flow);
-	mem_put_str(ledger->name, sizeof(ledger->name), name);
-	err = folders_for(book->c, "status", flow, &dirfd);
+	if (ledger->fd != -1)
+		return GW_OK;
+	err = folders_for(book->c, "status", ledger->flow, &dirfd);
 	if (err == GW_OK)
-		err = io_openat(dirfd, name, flags, 0640, &ledger->fd);
+		err = io_openat(dirfd, ledger->name, flags, 0640,
+		    &ledger->fd);
 	/* The umask is 077, but the folder's group may read. */
 	if (err == GW_OK && fchmod(ledger->fd, 0640) != 0)
 		err = err_from_errno(errno);
 	if (err == GW_OK)
-		err = ledger_mend(ledger, kind);
+		err = ledger_mend(ledger);
+	if (err != GW_OK)
+		io_drop(&ledger->fd);
 	io_drop(&dirfd);
-	TAILQ_INSERT_TAIL(&book->open, ledger, next);
-	book->count++;
-	if (err != GW_OK) {
-		if (err != GW_ENOENT || !must_exist)
-			log_err("flow %s: a ledger cannot be written: %s",
-			    flow, err_text_en(err));
-		ledger_close(book, ledger);
-		return err;
-	}
-	*out = ledger;
-	return GW_OK;
+	return err;
 }
 
+static struct ledger *
+ledger_new_file(struct ledger_book *book, const char *flow,
+    enum ledger_kind kind, const char *name)
+{
+	struct ledger *ledger = mem_alloc(sizeof(*ledger));
+
+	ledger->fd = -1;
+	ledger->kind = kind;
+	buf_init(&ledger->pending, LEDGER_BUF_MAX);
+	mem_put_str(ledger->flow, sizeof(ledger->flow), flow);
+	mem_put_str(ledger->name, sizeof(ledger->name), name);
+	TAILQ_INSERT_TAIL(&book->open, ledger, next);
+	book->count++;
+	return ledger;
+}
+
+/* Room for one more: the least recently used that has nothing to write. */
+static void
+ledger_make_room(struct ledger_book *book)
+{
+	struct ledger *ledger;
+
+	if (book->count < LEDGER_OPEN_MAX)
+		return;
+	TAILQ_FOREACH(ledger, &book->open, next) {
+		if (ledger->pending.len == 0)
+			break;
+	}
+	if (ledger != NULL)
+		ledger_close(book, ledger);
+}
+
+/* NULL only if it must exist and does not. */
 static struct ledger *
 ledger_get(struct ledger_book *book, const char *flow, enum ledger_kind kind,
     uint64_t wall_ms, bool must_exist)
@@ -167,13 +196,12 @@ ledger_get(struct ledger_book *book, const char *flow, enum ledger_kind kind,
 		TAILQ_INSERT_TAIL(&book->open, ledger, next);
 		return ledger;
 	}
-	if (book->count >= LEDGER_OPEN_MAX) {
-		ledger_flush(book);
-		ledger_close(book, TAILQ_FIRST(&book->open));
-	}
-	if (ledger_open(book, flow, kind, name, must_exist, &ledger) !=
-	    GW_OK)
+	ledger_make_room(book);
+	ledger = ledger_new_file(book, flow, kind, name);
+	if (must_exist && ledger_open(book, ledger, true) != GW_OK) {
+		ledger_close(book, ledger);
 		return NULL;
+	}
 	return ledger;
 }
 
@@ -245,8 +273,7 @@ ledger_add(struct ledger_book *book, const struct ledger_line *line)
 
 	ledger = ledger_get(book, line->flow, line->kind, line->wall_ms,
 	    false);
-	if (ledger != NULL)
-		put_line(book->c, &ledger->pending, line);
+	put_line(book->c, &ledger->pending, line);
 }
 
 /* Is there a line of text that begins with number and has the state? */
@@ -271,23 +298,21 @@ text_has(const char *text, const char *number, const char *state)
 static bool
 ledger_has(struct ledger *ledger, const char *number, const char *state)
 {
-	struct stat st;
-	bool found = false;
+	size_t len = 0;
+	bool found;
 	char *text;
-	size_t len;
 
-	if (io_stat(ledger->fd, &st) != GW_OK)
-		return false;
-	len = (uint64_t)st.st_size < LEDGER_LOOK_BACK ? (size_t)st.st_size :
-	    LEDGER_LOOK_BACK;
+	if (ledger->fd != -1)
+		len = ledger->size < LEDGER_LOOK_BACK ?
+		    (size_t)ledger->size : LEDGER_LOOK_BACK;
 	text = mem_alloc(len + ledger->pending.len + 1);
-	if (io_pread_full(ledger->fd, text, len,
-	    (uint64_t)st.st_size - len) == GW_OK) {
-		if (ledger->pending.len > 0)
-			memcpy(text + len, ledger->pending.data,
-			    ledger->pending.len);
-		found = text_has(text, number, state);
-	}
+	if (len > 0 && io_pread_full(ledger->fd, text, len,
+	    ledger->size - len) != GW_OK)
+		len = 0;
+	if (ledger->pending.len > 0)
+		memcpy(text + len, ledger->pending.data, ledger->pending.len);
+	text[len + ledger->pending.len] = '\0';
+	found = text_has(text, number, state);
 	mem_free(text);
 	return found;
 }
@@ -303,41 +328,67 @@ ledger_add_once(struct ledger_book *book, const struct ledger_line *line)
 	for (day = 0; day < 2; day++) {
 		ledger = ledger_get(book, line->flow, line->kind,
 		    line->wall_ms - day * DAY_MS, true);
+		if (ledger != NULL)
+			(void)ledger_open(book, ledger, true);
 		if (ledger != NULL && ledger_has(ledger, line->number, word))
 			return;
 	}
 	ledger_add(book, line);
 }
 
+/*
+ * What could not be written stays in pending: the file is cut to where it
+ * was when it is opened again.  A failed fdatasync is not tried again: the
+ * lines may or may not be there.
+ */
 static enum gw_err
-ledger_write(struct ledger *ledger)
+ledger_write(struct ledger_book *book, struct ledger *ledger)
 {
 	enum gw_err err;
 
-	if (!buf_ok(&ledger->pending))
-		return GW_ELIMIT;
-	err = io_write_full(ledger->fd, ledger->pending.data,
-	    ledger->pending.len);
-	return err == GW_OK ? io_fdatasync(ledger->fd) : err;
+	err = ledger_open(book, ledger, false);
+	if (err == GW_OK)
+		err = io_write_full(ledger->fd, ledger->pending.data,
+		    ledger->pending.len);
+	if (err != GW_OK) {
+		if (ledger->fd != -1 &&
+		    io_truncate(ledger->fd, ledger->size) != GW_OK)
+			log_err("flow %s: a ledger may hold lines twice",
+			    ledger->flow);
+		io_drop(&ledger->fd);
+		return err;
+	}
+	ledger->size += ledger->pending.len;
+	buf_reset(&ledger->pending);
+	if (io_fdatasync(ledger->fd) != GW_OK) {
+		log_err("flow %s: a ledger may lose lines; the audit log has "
+		    "them", ledger->flow);
+		io_drop(&ledger->fd);
+	}
+	return GW_OK;
 }
 
-void
+bool
 ledger_flush(struct ledger_book *book)
 {
-	struct ledger *ledger, *after;
+	struct ledger *ledger;
+	bool is_behind = false;
 	enum gw_err err;
 
-	for (ledger = TAILQ_FIRST(&book->open); ledger != NULL;
-	    ledger = after) {
-		after = TAILQ_NEXT(ledger, next);
-		if (ledger->pending.len == 0 && buf_ok(&ledger->pending))
+	TAILQ_FOREACH(ledger, &book->open, next) {
+		if (!buf_ok(&ledger->pending)) {
+			log_err("flow %s: lines of a ledger were lost; the "
+			    "audit log has them", ledger->flow);
+			buf_clear(&ledger->pending);
+		}
+		if (ledger->pending.len == 0)
 			continue;
-		err = ledger_write(ledger);
-		buf_reset(&ledger->pending);
+		err = ledger_write(book, ledger);
 		if (err == GW_OK)
 			continue;
-		log_err("flow %s: lines of a ledger were lost: %s (the audit "
-		    "log has them)", ledger->flow, err_text_en(err));
-		ledger_close(book, ledger);
+		is_behind = true;
+		log_err("flow %s: a ledger cannot be written: %s",
+		    ledger->flow, err_text_en(err));
 	}
+	return !is_behind;
 }

@@ -16,7 +16,7 @@
  * 受付番号, 時刻, ファイル, 大きさ, 状態, 理由, コード, and in 受領簿 配達先,
  * the path from the root of the tree.
  * A ledger is a copy for people; the truth is in the audit log, so one that
- * cannot be written is reported and nothing stops.
+ * cannot be written is reported and, after a few tries, nothing waits for it.
  */
 struct ledger_book;
 
@@ -46,6 +46,10 @@ void ledger_add(struct ledger_book *, const struct ledger_line *);
  */
 void ledger_add_once(struct ledger_book *, const struct ledger_line *);
 
-void ledger_flush(struct ledger_book *);
+/*
+ * Write what was added.  False: some of it still waits, and will be tried
+ * again with the next call.
+ */
+bool ledger_flush(struct ledger_book *);
 
 #endif

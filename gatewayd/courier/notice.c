@@ -16,7 +16,7 @@
 #define TEXT_MAX (64u << 10)
 #define CHOICES_MAX 1000u
 
-/* --- whose text is it? ------------------------------------------------------- */
+/* --- whose text is it? --------------------------------------------- */
 
 /* Does the text file hold the number?  GW_ENOENT: there is no such file. */
 static enum gw_err
@@ -45,7 +45,7 @@ notice_is_free(int dirfd, const char *name, const char *number)
 	return err == GW_ENOENT || (err == GW_OK && found);
 }
 
-/* --- intake waits -------------------------------------------------------------- */
+/* --- intake waits -------------------------------------------------- */
 
 void
 notice_intake_waits(struct courier *c, const char *flow, enum reason reason)
@@ -92,7 +92,7 @@ notice_intake_goes_on(struct courier *c, const char *flow)
 	io_drop(&dirfd);
 }
 
-/* --- hold files ------------------------------------------------------------------ */
+/* --- hold files ---------------------------------------------------- */
 
 static void
 case_of(const struct courier *c, const struct spool_work *job,
@@ -172,7 +172,7 @@ remove_hold(int dirfd, const char *number)
 	return err == GW_ENOENT ? GW_OK : err;
 }
 
-/* --- reason files ------------------------------------------------------------------ */
+/* --- reason files -------------------------------------------------- */
 
 enum gw_err
 notice_reason(struct courier *c, int dirfd, const struct spool_work *job,
@@ -213,7 +213,7 @@ write_reason(struct courier *c, const struct spool_work *job,
 	return err;
 }
 
-/* --- what a state asks for ------------------------------------------------------------ */
+/* --- what a state asks for ----------------------------------------- */
 
 bool
 notice_needs_name(const struct spool_work *job)

@@ -56,7 +56,7 @@ stage_clear(struct stage *s)
 	io_drop(&s->fd);
 }
 
-/* --- what is there ------------------------------------------------------------- */
+/* --- what is there ------------------------------------------------- */
 
 static enum gw_err
 find_object(void *arg, const char *name)
@@ -92,7 +92,7 @@ stage_remove(struct stage *s)
 	return tree_remove(s->c->out_fd, s->hex, &budget);
 }
 
-/* --- names ----------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------- */
 
 /* Bytes as found if they are UTF-8; else, or if too long, as shown. */
 void
@@ -241,7 +241,7 @@ create_file(struct stage *s, const struct manifest_file *file,
 	return err;
 }
 
-/* --- content ------------------------------------------------------------------------ */
+/* --- content ------------------------------------------------------- */
 
 static enum reason
 reason_of(enum gw_err err)
@@ -393,7 +393,7 @@ stage_file(struct stage *s, const struct manifest_file *file,
 	    finish_file(s, file, reason_out);
 }
 
-/* --- begin and end --------------------------------------------------------------------- */
+/* --- begin and end ------------------------------------------------- */
 
 enum gw_err
 stage_begin(struct stage *s, const struct manifest_top *top,
@@ -454,7 +454,7 @@ stage_end(struct stage *s)
 	return err;
 }
 
-/* --- where it goes ------------------------------------------------------------------------ */
+/* --- where it goes ------------------------------------------------- */
 
 void
 stage_put_target(struct stage *s, const char *path)

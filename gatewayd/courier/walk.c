@@ -112,7 +112,7 @@ walk_decode(const char *raw, char *out, size_t out_size,
 	return names_check(out);
 }
 
-/* --- names ---------------------------------------------------------------- */
+/* --- names --------------------------------------------------------- */
 
 static enum gw_err
 add_key(struct walk *w, const char *path)
@@ -177,7 +177,7 @@ check_collisions(struct walk *w)
 	}
 }
 
-/* --- files and folders ------------------------------------------------------ */
+/* --- files and folders --------------------------------------------- */
 
 static bool
 file_passes(struct walk *w, const char *path, const struct stat *st)

@@ -88,7 +88,7 @@ struct watch {
 	_Alignas(struct inotify_event) char events[EVENTS_MAX];
 };
 
-/* --- entries ---------------------------------------------------------------- */
+/* --- entries ------------------------------------------------------- */
 
 static unsigned
 hash_of(const struct place *place, const char *name)
@@ -192,7 +192,7 @@ is_passed_over(const char *name)
 	    has_suffix(name, ".tmp") || has_suffix(name, ".part");
 }
 
-/* --- complete? ------------------------------------------------------------------ */
+/* --- complete? ----------------------------------------------------- */
 
 static unsigned *
 changed_find(struct watch *w, uint64_t ino)
@@ -295,7 +295,7 @@ entry_recheck(struct watch *w, int dirfd, struct entry *e)
 	tick_start(w);
 }
 
-/* --- places ----------------------------------------------------------------------- */
+/* --- places -------------------------------------------------------- */
 
 static void
 place_free(struct watch *w, struct place *place)
@@ -592,7 +592,7 @@ watch_scan(struct watch *w)
 	intake_pump(w->c->intakes);
 }
 
-/* --- time and events ------------------------------------------------------------------ */
+/* --- time and events ----------------------------------------------- */
 
 /* Between scans: entries that must only stay quiet a little longer. */
 static void
@@ -672,7 +672,7 @@ on_inotify(void *arg, int fd, int events)
 	intake_pump(w->c->intakes);
 }
 
-/* --- for intake -------------------------------------------------------------------------- */
+/* --- for intake ---------------------------------------------------- */
 
 static struct pause *
 pause_find(const struct watch *w, const char *flow)

@@ -20,7 +20,7 @@ struct work_desk {
 
 static void ask_work(struct work_desk *desk);
 
-/* --- one piece of work ---------------------------------------------------------- */
+/* --- one piece of work --------------------------------------------- */
 
 static void
 work_clear(struct work *w)
@@ -69,7 +69,7 @@ work_tell(struct work *w, uint16_t type, enum gw_err err, enum reason reason,
 	call_send_fixed(w->c->spool, type, &outcome, sizeof(outcome), fn, w);
 }
 
-/* --- notices ---------------------------------------------------------------------- */
+/* --- notices ------------------------------------------------------- */
 
 static void
 on_noticed(void *arg, struct ipc_msg *msg)
@@ -105,7 +105,7 @@ show(struct work *w, const char *name)
 	if (err != GW_OK)
 		log_err("%s: its state cannot be shown in the folders: %s",
 		    w->job.number, err_text_en(err));
-	group_wait(w->c->group, &w->wait, on_notice_durable, w);
+	group_wait_ledger(w->c->group, &w->wait, on_notice_durable, w);
 }
 
 static void
@@ -150,7 +150,7 @@ notice_start(struct work *w)
 		show(w, w->job.number);
 }
 
-/* --- pulling ------------------------------------------------------------------------- */
+/* --- pulling ------------------------------------------------------- */
 
 static void
 work_run(void *arg)

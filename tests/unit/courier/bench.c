@@ -18,10 +18,10 @@
 #define PATIENCE_MS 20000
 
 void
-bench_open(struct bench *b)
+bench_open(struct bench *b, const char *where)
 {
 	memset(b, 0, sizeof(*b));
-	snprintf(b->root, sizeof(b->root), "/tmp/courier-XXXXXX");
+	snprintf(b->root, sizeof(b->root), "%s/courier-XXXXXX", where);
 	ck_assert_ptr_nonnull(mkdtemp(b->root));
 	b->loop = ev_loop_new();
 	fake_init(&b->fake, b->loop);

@@ -17,7 +17,7 @@ struct bench {
 	bool no_inotify;
 };
 
-void bench_open(struct bench *);
+void bench_open(struct bench *, const char *where); /* "/tmp" */
 void bench_start(struct bench *); /* the courier */
 void bench_stop(struct bench *);
 void bench_close(struct bench *);

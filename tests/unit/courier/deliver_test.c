@@ -27,7 +27,7 @@ static const char *contents[FILES_MAX];
 static void
 setup(void)
 {
-	bench_open(&b);
+	bench_open(&b, "/tmp");
 	memset(&top, 0, sizeof(top));
 	memset(files, 0, sizeof(files));
 	top.version = 1;
@@ -122,7 +122,7 @@ all_accepted(struct bench *bench)
 	    intake_count(bench->courier->intakes) == 0;
 }
 
-/* --- publishing ----------------------------------------------------------------- */
+/* --- publishing ---------------------------------------------------- */
 
 START_TEST(one_file_is_delivered)
 {
@@ -295,7 +295,7 @@ START_TEST(an_unknown_recipient_gets_nothing)
 }
 END_TEST
 
-/* --- what must not come out --------------------------------------------------------- */
+/* --- what must not come out ---------------------------------------- */
 
 START_TEST(other_content_than_the_manifest_says)
 {
@@ -438,7 +438,7 @@ START_TEST(a_full_disk_is_told)
 }
 END_TEST
 
-/* --- after a crash -------------------------------------------------------------------- */
+/* --- after a crash ------------------------------------------------- */
 
 START_TEST(published_is_never_published_again)
 {
@@ -466,7 +466,7 @@ START_TEST(published_stays_published_when_its_flow_is_gone)
 }
 END_TEST
 
-/* --- notices ------------------------------------------------------------------------------ */
+/* --- notices ------------------------------------------------------- */
 
 START_TEST(a_hold_is_shown_and_goes)
 {

@@ -41,7 +41,7 @@ fake_find(struct fake *f, const struct key_ref *ref)
 	return &f->transfers[ref->slot];
 }
 
-/* --- keys --------------------------------------------------------------------- */
+/* --- keys ---------------------------------------------------------- */
 
 static void
 fill(uint8_t *out, size_t len, uint32_t seed, uint32_t salt)
@@ -200,7 +200,7 @@ on_keys(void *arg, struct ipc_chan *chan, struct ipc_msg *msg)
 	}
 }
 
-/* --- spool ---------------------------------------------------------------------- */
+/* --- spool --------------------------------------------------------- */
 
 static void
 spool_put(struct fake *f, struct ipc_msg *msg)
@@ -481,7 +481,7 @@ on_spool(void *arg, struct ipc_chan *chan, struct ipc_msg *msg)
 	}
 }
 
-/* --- channels -------------------------------------------------------------------- */
+/* --- channels ------------------------------------------------------ */
 
 #define REQUEST(t, s) {.type = (t), .fixed = sizeof(struct s)}
 #define MANY(t, s, e, fds) {.type = (t), .fixed = sizeof(struct s),           \

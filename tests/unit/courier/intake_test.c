@@ -22,7 +22,7 @@ static struct bench b;
 static void
 setup(void)
 {
-	bench_open(&b);
+	bench_open(&b, "/tmp");
 }
 
 static void
@@ -97,7 +97,7 @@ check_refused(const char *name, enum reason reason)
 	ck_assert_uint_eq(b.fake.accepted, 0);
 }
 
-/* --- what passes ---------------------------------------------------------------- */
+/* --- what passes --------------------------------------------------- */
 
 START_TEST(one_csv_is_taken_in)
 {
@@ -243,7 +243,7 @@ START_TEST(a_name_is_no_formula_in_the_ledger)
 }
 END_TEST
 
-/* --- when it is complete ------------------------------------------------------------ */
+/* --- when it is complete ------------------------------------------- */
 
 START_TEST(temporary_names_are_passed_over)
 {
@@ -393,7 +393,7 @@ START_TEST(quiet_is_quiet)
 }
 END_TEST
 
-/* --- who sent it ----------------------------------------------------------------------- */
+/* --- who sent it --------------------------------------------------- */
 
 START_TEST(the_owner_is_the_submitter)
 {
@@ -480,7 +480,7 @@ START_TEST(persons_have_folders_of_recipients)
 }
 END_TEST
 
-/* --- refusals ----------------------------------------------------------------------------- */
+/* --- refusals ------------------------------------------------------ */
 
 START_TEST(a_fifo_is_refused_and_never_opened)
 {
@@ -712,7 +712,7 @@ START_TEST(what_cannot_be_read_is_refused)
 }
 END_TEST
 
-/* --- later --------------------------------------------------------------------------------- */
+/* --- later --------------------------------------------------------- */
 
 static bool
 is_waiting(struct bench *bench)
