@@ -10,6 +10,21 @@
 
 #include "gatewayctl/text.h"
 
+/* The next character, or false and one byte passed over. */
+static bool
+text_next(struct rd *rd, uint32_t *cp_out)
+{
+	struct rd whole = *rd;
+
+	if (utf8_get(&whole, cp_out) == GW_OK) {
+		*rd = whole;
+		return true;
+	}
+	rd->p++;
+	rd->left--;
+	return false;
+}
+
 int
 text_width(const char *text)
 {
@@ -19,11 +34,8 @@ text_width(const char *text)
 
 	rd_init(&rd, text, strlen(text));
 	while (rd_left(&rd) > 0) {
-		if (utf8_get(&rd, &cp) != GW_OK) {
-			if (rd_skip(&rd, 1) != GW_OK)
-				break;
+		if (!text_next(&rd, &cp))
 			cp = '?';
-		}
 		width += utf8proc_charwidth((utf8proc_int32_t)cp);
 	}
 	return width;
@@ -48,11 +60,9 @@ text_put_safe(struct buf *out, const void *bytes, size_t len)
 	rd_init(&rd, bytes, len);
 	while (rd_left(&rd) > 0) {
 		before = rd.p;
-		if (utf8_get(&rd, &cp) != GW_OK) {
+		if (!text_next(&rd, &cp))
 			buf_printf(out, "\\x%02X", *before);
-			if (rd_skip(&rd, 1) != GW_OK)
-				break;
-		} else if (text_is_unsafe(cp))
+		else if (text_is_unsafe(cp))
 			buf_printf(out, "\\u{%04X}", cp);
 		else
 			buf_put(out, before, (size_t)(rd.p - before));
@@ -136,7 +146,7 @@ text_print_cut(FILE *out, const char *cell, int limit)
 	rd_init(&rd, cell, strlen(cell));
 	for (;;) {
 		start = (const char *)rd.p;
-		if (utf8_get(&rd, &cp) != GW_OK)
+		if (!text_next(&rd, &cp))
 			break;
 		w = utf8proc_charwidth((utf8proc_int32_t)cp);
 		if (used + w > limit - 1)
