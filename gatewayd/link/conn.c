@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
@@ -11,38 +13,52 @@
 #include "base/mem.h"
 #include "gatewayd/link/conn.h"
 
+#define CONN_WHY_LEN 128
+
+/*
+ * What the kernel may hold that was not sent yet: little, so that a note
+ * queued now does not wait behind megabytes of a map.
+ */
+#define CONN_UNSENT_MAX (256 << 10)
+
 enum conn_state { CONN_CONNECTING, CONN_HANDSHAKE, CONN_UP, CONN_CLOSED };
 
 struct conn {
 	struct ev_loop *loop;
 	struct ev_fd *ev;
-	struct ev_timer *timer; /* handshake, then idle; also late closing */
+	struct ev_timer *timer; /* handshake, then idle */
+	struct ev_timer *again;	/* our turn was over before the bytes were */
 	SSL *ssl;
+	struct identity_peer peer;
 	int fd;
 	enum conn_state state;
-	bool is_server, is_paused, is_finishing, wants_write_to_read;
-	bool is_in_callback, must_free;
-	struct conn_ops ops;
+	bool is_server, is_paused;
+	bool is_finishing, is_shut;
+	bool is_driving, must_free;
+	bool has_end, is_clean_end; /* nothing more will come in */
+	const struct conn_ops *ops;
 	void *arg;
 	struct buf out;
 	size_t out_off; /* bytes of out already written */
 	uint8_t *in;
 	size_t in_len;
 	uint64_t heard_ms, sent_since_rekey;
-	uint8_t pin[IDENTITY_PIN_LEN];
 };
 
-static void conn_drive(struct conn *);
-
 static void
-conn_close(struct conn *c, const char *why)
+conn_close(struct conn *c, bool is_clean, const char *why)
 {
+	char text[CONN_WHY_LEN];
+
 	if (c->state == CONN_CLOSED)
 		return;
+	/* why may lie in the connection, which the owner frees */
+	mem_put_str(text, sizeof(text), why);
 	c->state = CONN_CLOSED;
 	ev_fd_set(c->ev, 0);
 	ev_timer_stop(c->timer);
-	c->ops.on_closed(c->arg, c, why);
+	ev_timer_stop(c->again);
+	c->ops->on_closed(c->arg, c, is_clean, text);
 }
 
 static void
@@ -59,26 +75,38 @@ conn_watch(struct conn *c, bool wants_write)
 	ev_fd_set(c->ev, events);
 }
 
-/* What an SSL call that did not succeed means: 0 wait, -1 closed. */
+/* --- start ---------------------------------------------------------------- */
+
 static int
-conn_ssl_wait(struct conn *c, int ret, bool *wants_write)
+conn_connected(struct conn *c)
 {
-	switch (SSL_get_error(c->ssl, ret)) {
-	case SSL_ERROR_WANT_READ:
-		return 0;
-	case SSL_ERROR_WANT_WRITE:
-		*wants_write = true;
-		return 0;
-	case SSL_ERROR_ZERO_RETURN:
-		conn_close(c, "closed by the other side");
-		return -1;
-	default:
-		conn_close(c,
-		    c->state == CONN_HANDSHAKE ? "TLS handshake failed"
-					       : "connection lost");
-		ERR_clear_error();
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		error = errno;
+	if (error != 0) {
+		conn_close(c, false, strerror(error));
 		return -1;
 	}
+	c->state = CONN_HANDSHAKE;
+	return 0;
+}
+
+static void
+conn_refused(struct conn *c)
+{
+	const char *reason = ERR_reason_error_string(ERR_peek_error());
+	char why[CONN_WHY_LEN];
+
+	if (c->peer.is_strange)
+		conn_close(c, false, "its key is not the paired one");
+	else {
+		snprintf(why, sizeof(why), "no TLS handshake: %s",
+		    reason != NULL ? reason : "the other side closed");
+		conn_close(c, false, why);
+	}
+	ERR_clear_error();
 }
 
 static int
@@ -88,64 +116,124 @@ conn_handshake(struct conn *c, bool *wants_write)
 
 	ERR_clear_error();
 	ret = SSL_do_handshake(c->ssl);
-	if (ret != 1)
-		return conn_ssl_wait(c, ret, wants_write);
-	if (identity_peer_pin(c->ssl, c->pin) != GW_OK) {
-		conn_close(c, "the other side showed no certificate");
+	if (ret != 1) {
+		switch (SSL_get_error(c->ssl, ret)) {
+		case SSL_ERROR_WANT_READ:
+			return 0;
+		case SSL_ERROR_WANT_WRITE:
+			*wants_write = true;
+			return 0;
+		default:
+			conn_refused(c);
+			return -1;
+		}
+	}
+	/* whatever libssl thinks: without a pin that was asked for, nothing */
+	if (!c->peer.is_known) {
+		conn_close(c, false, "the other side showed no certificate");
 		return -1;
 	}
 	c->state = CONN_UP;
+	c->in = mem_alloc(CONN_IN_MAX);
 	c->heard_ms = clock_mono_ms();
-	ev_timer_set(c->timer, CONN_IDLE_MS);
-	c->ops.on_up(c->arg, c);
+	ev_timer_set(c->timer, CONN_SERVER_IDLE_MS);
+	if (c->ops->on_up != NULL)
+		c->ops->on_up(c->arg, c);
 	return c->state == CONN_UP ? 0 : -1;
 }
+
+/* --- bytes in -------------------------------------------------------------- */
 
 /* Hand over what is there; keep what is not whole yet. */
 static int
 conn_deliver(struct conn *c)
 {
-	ptrdiff_t used;
+	size_t used, off = 0;
 
-	while (c->in_len > 0 && !c->is_paused && c->state == CONN_UP) {
-		used = c->ops.on_bytes(c->arg, c, c->in, c->in_len);
+	while (off < c->in_len && !c->is_paused) {
+		used = c->ops->on_bytes(c->arg, c, c->in + off,
+		    c->in_len - off);
 		if (c->state != CONN_UP)
 			return -1;
-		if (used < 0) {
-			conn_close(c, "protocol violation");
-			return -1;
-		}
 		if (used == 0)
 			break;
-		c->in_len -= (size_t)used;
-		memmove(c->in, c->in + used, c->in_len);
+		off += used;
 	}
+	c->in_len -= off;
+	if (off > 0 && c->in_len > 0)
+		memmove(c->in, c->in + off, c->in_len);
 	return 0;
+}
+
+/* Read until the buffer is full or nothing is there; false at the latter. */
+static bool
+conn_fill(struct conn *c, bool *wants_write)
+{
+	int ret;
+
+	while (c->in_len < CONN_IN_MAX) {
+		ERR_clear_error();
+		ret = SSL_read(c->ssl, c->in + c->in_len,
+		    (int)(CONN_IN_MAX - c->in_len));
+		if (ret > 0) {
+			c->in_len += (size_t)ret;
+			continue;
+		}
+		switch (SSL_get_error(c->ssl, ret)) {
+		case SSL_ERROR_WANT_READ:
+			break;
+		case SSL_ERROR_WANT_WRITE:
+			*wants_write = true;
+			break;
+		case SSL_ERROR_ZERO_RETURN:
+			c->has_end = c->is_clean_end = true;
+			break;
+		default:
+			c->has_end = true;
+			ERR_clear_error();
+			break;
+		}
+		return false;
+	}
+	return true;
 }
 
 static int
 conn_read(struct conn *c, bool *wants_write)
 {
-	int ret;
+	bool is_dry = false;
+	size_t turn = 0, had;
 
-	if (conn_deliver(c) == -1)
-		return -1;
-	while (!c->is_paused && c->in_len < CONN_IN_MAX) {
-		ERR_clear_error();
-		ret = SSL_read(c->ssl, c->in + c->in_len,
-		    (int)(CONN_IN_MAX - c->in_len));
-		if (ret <= 0)
-			return conn_ssl_wait(c, ret, wants_write);
-		c->heard_ms = clock_mono_ms();
-		c->in_len += (size_t)ret;
-		/* gather some before handing over: fewer, larger moves */
-		if (c->in_len < CONN_IN_MAX / 2 && SSL_pending(c->ssl) > 0)
-			continue;
+	for (;;) {
 		if (conn_deliver(c) == -1)
 			return -1;
+		if (c->is_paused)
+			return 0;
+		if (c->has_end) {
+			conn_close(c, c->is_clean_end, c->is_clean_end
+				? "the other side has ended it"
+				: "connection lost");
+			return -1;
+		}
+		if (is_dry)
+			break;
+		if (turn >= CONN_TURN_BYTES) {
+			/* libssl may hold bytes that no readiness announces */
+			ev_timer_set(c->again, 0);
+			return 0;
+		}
+		had = c->in_len;
+		is_dry = !conn_fill(c, wants_write);
+		turn += c->in_len - had;
+		if (c->in_len > had)
+			c->heard_ms = clock_mono_ms();
 	}
-	return 0;
+	if (c->ops->on_dry != NULL)
+		c->ops->on_dry(c->arg, c);
+	return c->state == CONN_UP ? 0 : -1;
 }
+
+/* --- bytes out ------------------------------------------------------------- */
 
 static void
 conn_count_rekey(struct conn *c, size_t sent)
@@ -158,79 +246,97 @@ conn_count_rekey(struct conn *c, size_t sent)
 		log_warn("TLS key update could not be scheduled");
 }
 
+/* Write once; returns the bytes taken, 0 to wait, -1 closed. */
 static int
-conn_write(struct conn *c, bool *wants_write)
+conn_put(struct conn *c, bool *wants_write)
 {
+	size_t left = c->out.len - c->out_off;
 	int ret;
 
-	for (;;) {
-		size_t left = c->out.len - c->out_off;
-
-		if (left < CONN_OUT_LOW && !c->is_finishing)
-			c->ops.on_low(c->arg, c);
-		if (c->state != CONN_UP)
-			return -1;
-		left = c->out.len - c->out_off;
-		if (left == 0) {
-			buf_reset(&c->out);
-			c->out_off = 0;
-			return 0;
-		}
-		ERR_clear_error();
-		ret = SSL_write(c->ssl, c->out.data + c->out_off,
-		    left > INT32_MAX ? INT32_MAX : (int)left);
-		if (ret <= 0)
-			return conn_ssl_wait(c, ret, wants_write);
+	ERR_clear_error();
+	ret = SSL_write(c->ssl, c->out.data + c->out_off, (int)left);
+	if (ret > 0) {
 		c->out_off += (size_t)ret;
 		conn_count_rekey(c, (size_t)ret);
 		if (c->out_off > CONN_OUT_LOW) {
 			buf_consume(&c->out, c->out_off);
 			c->out_off = 0;
 		}
+		return ret;
+	}
+	switch (SSL_get_error(c->ssl, ret)) {
+	case SSL_ERROR_WANT_READ:
+		return 0;
+	case SSL_ERROR_WANT_WRITE:
+		*wants_write = true;
+		return 0;
+	default:
+		ERR_clear_error();
+		conn_close(c, false, "connection lost");
+		return -1;
 	}
 }
 
 static int
-conn_connected(struct conn *c)
+conn_write(struct conn *c, bool *wants_write)
 {
-	int error = 0;
-	socklen_t len = sizeof(error);
+	size_t turn = 0;
+	int put;
 
-	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-		error = errno;
-	if (error != 0) {
-		conn_close(c, strerror(error));
-		return -1;
+	for (;;) {
+		if (conn_queued(c) < CONN_OUT_LOW && !c->is_finishing &&
+		    c->ops->on_low != NULL)
+			c->ops->on_low(c->arg, c);
+		if (c->state != CONN_UP)
+			return -1;
+		if (conn_queued(c) == 0) {
+			buf_reset(&c->out);
+			c->out_off = 0;
+			return 0;
+		}
+		if (turn >= CONN_TURN_BYTES) {
+			*wants_write = true;
+			return 0;
+		}
+		put = conn_put(c, wants_write);
+		if (put <= 0)
+			return put;
+		turn += (size_t)put;
 	}
-	c->state = CONN_HANDSHAKE;
-	return 0;
+}
+
+/* --- life --------------------------------------------------------------------- */
+
+static void
+conn_run(struct conn *c)
+{
+	bool wants_write = false;
+
+	if (c->state == CONN_CONNECTING && conn_connected(c) == -1)
+		return;
+	if (c->state == CONN_HANDSHAKE && conn_handshake(c, &wants_write) == -1)
+		return;
+	if (c->state == CONN_UP && conn_read(c, &wants_write) == -1)
+		return;
+	if (c->state == CONN_UP && conn_write(c, &wants_write) == -1)
+		return;
+	if (c->state == CONN_UP && c->is_finishing && !c->is_shut &&
+	    conn_queued(c) == 0) {
+		c->is_shut = true;
+		ERR_clear_error();
+		SSL_shutdown(c->ssl);
+		shutdown(c->fd, SHUT_WR);
+	}
+	conn_watch(c, wants_write);
 }
 
 static void
 conn_drive(struct conn *c)
 {
-	bool wants_write = false;
-	bool was_in_callback = c->is_in_callback;
-
-	c->is_in_callback = true;
-	if (c->state == CONN_CONNECTING && conn_connected(c) == -1)
-		goto out;
-	if (c->state == CONN_HANDSHAKE &&
-	    conn_handshake(c, &wants_write) == -1)
-		goto out;
-	if (c->state == CONN_UP && conn_read(c, &wants_write) == -1)
-		goto out;
-	if (c->state == CONN_UP && conn_write(c, &wants_write) == -1)
-		goto out;
-	if (c->state == CONN_UP && c->is_finishing &&
-	    c->out.len == c->out_off) {
-		SSL_shutdown(c->ssl);
-		shutdown(c->fd, SHUT_WR);
-	}
-	conn_watch(c, wants_write);
-out:
-	c->is_in_callback = was_in_callback;
-	if (!c->is_in_callback && c->must_free)
+	c->is_driving = true;
+	conn_run(c);
+	c->is_driving = false;
+	if (c->must_free)
 		conn_free(c);
 }
 
@@ -243,21 +349,40 @@ on_ready(void *arg, int fd, int events)
 }
 
 static void
+on_again(void *arg)
+{
+	conn_drive(arg);
+}
+
+static void
 on_timer(void *arg)
 {
 	struct conn *c = arg;
-	uint64_t idle = clock_mono_ms() - c->heard_ms;
+	uint64_t limit = c->is_server ? CONN_SERVER_IDLE_MS
+				      : CONN_CLIENT_IDLE_MS;
 
 	if (c->state != CONN_UP) {
-		conn_close(c, "TLS handshake took too long");
+		conn_close(c, false, c->state == CONN_CONNECTING
+			? "no answer" : "the TLS handshake took too long");
 		return;
 	}
 	/* a paused connection is silent because we asked for it */
-	if (c->is_server && idle >= CONN_IDLE_MS && !c->is_paused) {
-		conn_close(c, "nothing came for too long");
+	if (!c->is_paused && clock_mono_ms() - c->heard_ms >= limit) {
+		conn_close(c, false, "nothing came for too long");
 		return;
 	}
-	ev_timer_set(c->timer, CONN_IDLE_MS);
+	ev_timer_set(c->timer, CONN_SERVER_IDLE_MS);
+}
+
+static void
+conn_tune(int fd)
+{
+	int one = 1, unsent = CONN_UNSENT_MAX;
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == -1 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent,
+		sizeof(unsent)) == -1)
+		log_warn("TCP options: %s", strerror(errno));
 }
 
 struct conn *
@@ -270,21 +395,25 @@ conn_new(struct ev_loop *loop, SSL_CTX *ctx, int fd, bool is_server,
 	c->fd = fd;
 	c->is_server = is_server;
 	c->state = is_connecting ? CONN_CONNECTING : CONN_HANDSHAKE;
-	c->ops = *ops;
+	c->ops = ops;
 	c->arg = arg;
-	c->in = mem_alloc(CONN_IN_MAX);
+	c->peer.fn = ops->is_known;
+	c->peer.arg = arg;
+	conn_tune(fd);
 	buf_init(&c->out, CONN_OUT_MAX);
 	c->ssl = SSL_new(ctx);
 	if (c->ssl == NULL || SSL_set_fd(c->ssl, fd) != 1)
 		log_fatal("cannot make a TLS connection: out of memory");
+	identity_expect(c->ssl, &c->peer);
 	if (is_server)
 		SSL_set_accept_state(c->ssl);
 	else
 		SSL_set_connect_state(c->ssl);
 	c->timer = ev_timer_new(loop, on_timer, c);
+	c->again = ev_timer_new(loop, on_again, c);
 	ev_timer_set(c->timer, CONN_HANDSHAKE_MS);
-	c->ev = ev_fd_new(loop, fd, is_connecting ? EV_WR : EV_RD | EV_WR,
-	    on_ready, c);
+	c->ev = ev_fd_new(loop, fd, is_connecting ? EV_WR : EV_RD, on_ready,
+	    c);
 	return c;
 }
 
@@ -293,14 +422,15 @@ conn_free(struct conn *c)
 {
 	if (c == NULL)
 		return;
-	if (c->is_in_callback) {
+	c->state = CONN_CLOSED;
+	if (c->is_driving) {
 		/* its own callback frees it: finish that first */
 		c->must_free = true;
-		c->state = CONN_CLOSED;
 		return;
 	}
 	ev_fd_free(c->ev);
 	ev_timer_free(c->timer);
+	ev_timer_free(c->again);
 	SSL_free(c->ssl);
 	io_drop(&c->fd);
 	buf_clear(&c->out);
@@ -317,7 +447,7 @@ conn_out(struct conn *c)
 void
 conn_flush(struct conn *c)
 {
-	if (c->state == CONN_UP && !c->is_in_callback)
+	if (c->state == CONN_UP && !c->is_driving)
 		conn_drive(c);
 }
 
@@ -336,7 +466,8 @@ conn_pause(struct conn *c, bool is_paused)
 	if (!is_paused) {
 		c->heard_ms = clock_mono_ms();
 		/* bytes may wait in our buffers with the socket empty */
-		conn_flush(c);
+		if (c->state == CONN_UP)
+			ev_timer_set(c->again, 0);
 	}
 }
 
@@ -350,11 +481,11 @@ conn_finish(struct conn *c)
 const uint8_t *
 conn_peer_pin(const struct conn *c)
 {
-	return c->pin;
+	return c->peer.pin;
 }
 
 void
 conn_drop(struct conn *c, const char *why)
 {
-	conn_close(c, why);
+	conn_close(c, false, why);
 }

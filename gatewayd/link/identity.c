@@ -14,6 +14,8 @@
 #define IDENTITY_FILE	 "transport.pem"
 #define IDENTITY_MAX	 16384
 #define CERT_LIFE_SECONDS (20L * 365 * 86400)
+#define CERT_LIST_MAX	  4096	/* bytes of certificates a stranger may send */
+#define READ_BUFFER	  (128u << 10)	/* several records a system call */
 
 static enum gw_err
 pin_of(X509 *cert, uint8_t pin[IDENTITY_PIN_LEN])
@@ -79,6 +81,17 @@ out:
 	return err;
 }
 
+/* Without this libcrypto would ask a terminal about a file that is not ours. */
+static int
+no_passphrase(char *out, int size, int is_writing, void *arg)
+{
+	(void)out;
+	(void)size;
+	(void)is_writing;
+	(void)arg;
+	return -1;
+}
+
 static enum gw_err
 load(int dirfd, EVP_PKEY **key_out, X509 **cert_out)
 {
@@ -94,7 +107,7 @@ load(int dirfd, EVP_PKEY **key_out, X509 **cert_out)
 		return err;
 	bio = BIO_new_mem_buf(bytes, (int)len);
 	if (bio != NULL)
-		key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+		key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 	if (key != NULL)
 		cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
 	if (cert == NULL) {
@@ -112,12 +125,57 @@ load(int dirfd, EVP_PKEY **key_out, X509 **cert_out)
 	return err;
 }
 
-/* Any certificate passes the handshake; the pin decides right after it. */
+/* Called instead of libssl's own check of the certificate's chain. */
 static int
-accept_any(X509_STORE_CTX *store, void *arg)
+identity_verify(X509_STORE_CTX *store, void *arg)
 {
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(store,
+	    SSL_get_ex_data_X509_STORE_CTX_idx());
+	X509 *cert = X509_STORE_CTX_get0_cert(store);
+	struct identity_peer *peer;
+
 	(void)arg;
-	return X509_STORE_CTX_get0_cert(store) != NULL;
+	peer = ssl == NULL ? NULL : SSL_get_app_data(ssl);
+	if (peer == NULL || cert == NULL || pin_of(cert, peer->pin) != GW_OK)
+		return 0;
+	peer->is_known = peer->fn(peer->arg, peer->pin);
+	peer->is_strange = !peer->is_known;
+	/* tells the other side which alert to expect, nothing more */
+	if (peer->is_strange)
+		X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
+	return peer->is_known;
+}
+
+void
+identity_expect(SSL *ssl, struct identity_peer *peer)
+{
+	SSL_set_app_data(ssl, peer);
+}
+
+static bool
+set_up(SSL_CTX *ctx, EVP_PKEY *key, X509 *cert)
+{
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
+	SSL_CTX_set_mode(ctx,
+	    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_verify(ctx,
+	    SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_cert_verify_callback(ctx, identity_verify, NULL);
+	SSL_CTX_set_max_cert_list(ctx, CERT_LIST_MAX);
+	SSL_CTX_set_read_ahead(ctx, 1);
+	SSL_CTX_set_default_read_buffer_len(ctx, READ_BUFFER);
+	return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+	    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+	    SSL_CTX_set_ciphersuites(ctx, "TLS_AES_256_GCM_SHA384") == 1 &&
+	    SSL_CTX_set1_groups_list(ctx, "X25519:P-256") == 1 &&
+	    SSL_CTX_set1_sigalgs_list(ctx, "ECDSA+SHA256") == 1 &&
+	    /* a sender that never reads must not meet unread tickets */
+	    SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
+	    SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
+	    SSL_CTX_use_certificate(ctx, cert) == 1 &&
+	    SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
+	    SSL_CTX_check_private_key(ctx) == 1;
 }
 
 static enum gw_err
@@ -127,28 +185,22 @@ make_context(EVP_PKEY *key, X509 *cert, SSL_CTX **out)
 
 	if (ctx == NULL)
 		return GW_ECRYPTO;
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
-	SSL_CTX_set_mode(ctx,
-	    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_verify(ctx,
-	    SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	SSL_CTX_set_cert_verify_callback(ctx, accept_any, NULL);
-	SSL_CTX_set_read_ahead(ctx, 1);
-	if (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
-	    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
-	    SSL_CTX_set_ciphersuites(ctx, "TLS_AES_256_GCM_SHA384") != 1 ||
-	    /* a sender that never reads must not meet unread tickets */
-	    SSL_CTX_set_num_tickets(ctx, 0) != 1 ||
-	    SSL_CTX_set_max_early_data(ctx, 0) != 1 ||
-	    SSL_CTX_use_certificate(ctx, cert) != 1 ||
-	    SSL_CTX_use_PrivateKey(ctx, key) != 1 ||
-	    SSL_CTX_check_private_key(ctx) != 1) {
+	if (!set_up(ctx, key, cert)) {
 		SSL_CTX_free(ctx);
 		return GW_ECRYPTO;
 	}
 	*out = ctx;
 	return GW_OK;
+}
+
+void
+identity_init(void)
+{
+	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG |
+		    OPENSSL_INIT_LOAD_SSL_STRINGS |
+		    OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+		NULL) != 1)
+		log_fatal("libssl cannot be made ready");
 }
 
 enum gw_err
@@ -171,18 +223,5 @@ identity_open(int dirfd, SSL_CTX **ctx_out, uint8_t pin_out[IDENTITY_PIN_LEN])
 		err = make_context(key, cert, ctx_out);
 	X509_free(cert);
 	EVP_PKEY_free(key);
-	return err;
-}
-
-enum gw_err
-identity_peer_pin(const SSL *ssl, uint8_t pin_out[IDENTITY_PIN_LEN])
-{
-	X509 *cert = SSL_get1_peer_certificate(ssl);
-	enum gw_err err;
-
-	if (cert == NULL)
-		return GW_EAUTH;
-	err = pin_of(cert, pin_out);
-	X509_free(cert);
 	return err;
 }

@@ -2,6 +2,7 @@
 #ifndef GATEWAYD_LINK_INBOUND_H
 #define GATEWAYD_LINK_INBOUND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,18 +23,28 @@ struct inbound_channel {
 	uint8_t key_ids[4][16];		/* ours that a header may name */
 };
 
+/* conn and the channel are borrowed. */
 struct inbound *inbound_new(struct link_env *, struct conn *,
     const struct inbound_channel *);
 void inbound_free(struct inbound *);
 
 /*
- * One whole frame.  1: taken; 0: not now, the connection was paused and the
- * same frame comes again; -1: nonsense (*why says what), drop the peer.
+ * One whole frame.  INBOUND_LATER: the connection was paused and the same
+ * frame must come again; INBOUND_NONSENSE: *why says what, drop the peer.
  */
-int inbound_frame(struct inbound *, const struct frame *,
+enum inbound_took { INBOUND_TOOK, INBOUND_LATER, INBOUND_NONSENSE };
+enum inbound_took inbound_frame(struct inbound *, const struct frame *,
     const uint8_t *payload, const char **why);
 
 /* No more whole frames for the moment: hand over what is gathered. */
 void inbound_flush(struct inbound *);
+
+/*
+ * The connection has ended cleanly.  True: parcels that were sent whole
+ * still wait for spool, and fn is called once when they do no longer;
+ * false: nothing to wait for.
+ */
+typedef void inbound_left_fn(void *arg);
+bool inbound_leave(struct inbound *, inbound_left_fn *, void *arg);
 
 #endif

@@ -1,86 +1,100 @@
 /* SPDX-License-Identifier: ISC */
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rd.h"
-#include "proto/parcel/ack.h"
 #include "proto/parcel/header.h"
-#include "gatewayd/link/address.h"
+#include "gatewayd/link/acker.h"
 #include "gatewayd/link/conn.h"
 #include "gatewayd/link/inbound.h"
+#include "gatewayd/link/limits.h"
+#include "gatewayd/link/listen.h"
 #include "gatewayd/link/receiver.h"
 
-#define LISTENERS_MAX	POLICY_CHANNELS_MAX
-#define GUESTS_MAX	16	/* connections that have not said HELLO */
-#define HELLO_MS	10000
-#define WINDOW_MS	10000	/* connections are counted over this */
-#define WINDOW_MAX	50	/* from one address */
-#define ADDRESSES_MAX	64
-#define REPORT_EVERY	100	/* refusals between two log lines */
-
-struct guest; /* a connection, before and after its HELLO */
+/* Each channel may have one connection, and one that still hands over. */
+#define GUESTS_MAX (LIMITS_STRANGERS + 2 * POLICY_CHANNELS_MAX)
+#define REPORT_MS  10000 /* refusals are told to spool, if there were any */
 
 struct rx_channel {
 	struct receiver *rv;
 	struct policy_channel policy;
 	struct inbound_channel keys;
 	uint8_t peer_pin[IDENTITY_PIN_LEN];
-	struct guest *guest;
-	struct ev_timer *tick;
-	bool is_asking;
-	uint32_t refused;
+	struct guest *guest; /* NULL: not connected */
+	struct acker *acker;
+	uint32_t refused, told;
 };
 
+/*
+ * A connection.  A stranger until its HELLO; after a clean end its parcels
+ * may still be on their way to spool (is_leaving).
+ */
 struct guest {
 	struct receiver *rv;
-	bool is_used;
+	bool is_used, is_leaving;
+	uint64_t since_ms;
+	struct sockaddr_storage address;
 	struct conn *conn;
 	struct ev_timer *hello;
-	struct rx_channel *channel; /* NULL until HELLO */
+	struct rx_channel *channel;
 	struct inbound *in;
-};
-
-struct listener {
-	char address[POLICY_ADDR_LEN];
-	int fd;
-	struct ev_fd *ev;
-};
-
-struct source {
-	struct sockaddr_storage address;
-	uint64_t since_ms;
-	uint32_t count;
 };
 
 struct receiver {
 	struct link_env *env;
-	struct listener listeners[LISTENERS_MAX];
-	int listener_count;
+	struct limits *limits;
+	struct listen *listens[POLICY_CHANNELS_MAX];
+	int listen_count;
 	struct rx_channel channels[POLICY_CHANNELS_MAX];
 	int channel_count;
-	struct guest guests[GUESTS_MAX + POLICY_CHANNELS_MAX];
-	struct source sources[ADDRESSES_MAX];
-	uint32_t refused;
+	struct guest guests[GUESTS_MAX];
+	struct ev_timer *report;
 };
 
-static void ask_ack(struct rx_channel *, bool waits);
+/* --- what spool is told ------------------------------------------------------------ */
 
 static void
-refuse(struct receiver *rv, const char *why)
+tell(struct rx_channel *ch, enum link_state state, const char *detail)
 {
-	if (rv->refused++ % REPORT_EVERY == 0)
-		log_warn("a connection was refused: %s (%u so far)", why,
-		    rv->refused);
+	ch->told = ch->refused + limits_refused_count(ch->rv->limits);
+	link_report(ch->rv->env, ch->policy.id, state, ch->told, detail);
 }
 
-/* --- guests ---------------------------------------------------------------------- */
+static void
+tell_down(struct rx_channel *ch)
+{
+	const char *problem = NULL;
+
+	for (int i = 0; i < ch->rv->listen_count; i++)
+		if (strcmp(listen_address(ch->rv->listens[i]),
+			ch->policy.address) == 0)
+			problem = listen_problem(ch->rv->listens[i]);
+	tell(ch, LINK_DOWN, problem != NULL ? problem : "not connected");
+}
+
+static void
+on_report(void *arg)
+{
+	struct receiver *rv = arg;
+	uint32_t strangers = limits_refused_count(rv->limits);
+
+	for (int i = 0; i < rv->channel_count; i++) {
+		struct rx_channel *ch = &rv->channels[i];
+
+		if (ch->told == ch->refused + strangers)
+			continue;
+		if (ch->guest != NULL)
+			tell(ch, LINK_UP, "");
+		else
+			tell_down(ch);
+	}
+	ev_timer_set(rv->report, REPORT_MS);
+}
+
+/* --- guests ------------------------------------------------------------------------- */
 
 static void
 guest_clear(struct guest *g)
@@ -88,7 +102,7 @@ guest_clear(struct guest *g)
 	struct receiver *rv = g->rv;
 
 	if (g->channel != NULL && g->channel->guest == g) {
-		ev_timer_stop(g->channel->tick);
+		acker_stop(g->channel->acker);
 		g->channel->guest = NULL;
 	}
 	inbound_free(g->in);
@@ -99,32 +113,57 @@ guest_clear(struct guest *g)
 }
 
 static void
-on_closed(void *arg, struct conn *c, const char *why)
+on_left(void *arg)
+{
+	guest_clear(arg);
+}
+
+/*
+ * A sender that has sent all closes at once; what it sent whole must not be
+ * lost because spool is still at it.
+ */
+static bool
+may_leave(struct guest *g)
+{
+	if (!inbound_leave(g->in, on_left, g))
+		return false;
+	acker_stop(g->channel->acker);
+	g->channel->guest = NULL;
+	g->channel = NULL;
+	conn_free(g->conn);
+	g->conn = NULL;
+	g->is_leaving = true;
+	return true;
+}
+
+static void
+on_closed(void *arg, struct conn *c, bool is_clean, const char *why)
 {
 	struct guest *g = arg;
 	struct rx_channel *ch = g->channel;
 
 	(void)c;
 	if (ch == NULL) {
-		refuse(g->rv, why);
-	} else {
-		log_warn("channel %s: %s", ch->policy.id, why);
-		link_report(g->rv->env, ch->policy.id, LINK_DOWN, ch->refused,
-		    why);
+		limits_refused(g->rv->limits, why);
+		guest_clear(g);
+		return;
 	}
-	guest_clear(g);
+	log_info("channel %s: down: %s", ch->policy.id, why);
+	if (!is_clean || !may_leave(g))
+		guest_clear(g);
+	tell(ch, LINK_DOWN, why);
 }
 
-static void
-on_up(void *arg, struct conn *c)
+static bool
+is_known(void *arg, const uint8_t pin[IDENTITY_PIN_LEN])
 {
-	struct guest *g = arg;
+	const struct guest *g = arg;
 
 	for (int i = 0; i < g->rv->channel_count; i++)
-		if (mem_equal(conn_peer_pin(c), g->rv->channels[i].peer_pin,
+		if (mem_equal(pin, g->rv->channels[i].peer_pin,
 			IDENTITY_PIN_LEN))
-			return;
-	conn_drop(c, "its key is not that of a paired zone");
+			return true;
+	return false;
 }
 
 static void
@@ -132,8 +171,8 @@ on_hello_late(void *arg)
 {
 	struct guest *g = arg;
 
-	if (g->channel == NULL)
-		conn_drop(g->conn, "it said nothing");
+	if (g->channel == NULL && !g->is_leaving)
+		conn_drop(g->conn, "it did not say which channel it is for");
 }
 
 /* --- HELLO: which channel this is --------------------------------------------------- */
@@ -169,240 +208,155 @@ take_hello(struct guest *g, const uint8_t *payload, size_t len)
 		return "the channel it named is not its own";
 	if (ch->guest != NULL) {
 		/* the sender came back before we noticed that it was gone */
-		struct guest *old = ch->guest;
-
-		ch->guest = NULL;
-		guest_clear(old);
+		log_info("channel %s: a new connection replaces the old",
+		    ch->policy.id);
+		guest_clear(ch->guest);
 	}
 	ch->guest = g;
 	g->channel = ch;
 	g->in = inbound_new(g->rv->env, g->conn, &ch->keys);
 	ev_timer_stop(g->hello);
 	log_info("channel %s: up", ch->policy.id);
-	link_report(g->rv->env, ch->policy.id, LINK_UP, ch->refused, "");
-	ask_ack(ch, false);
+	tell(ch, LINK_UP, "");
+	acker_start(ch->acker, g->conn);
 	return NULL;
 }
 
 /* --- frames ---------------------------------------------------------------------------- */
 
-static int
+static enum inbound_took
 take_frame(struct guest *g, const struct frame *f, const uint8_t *payload,
     const char **why)
 {
 	if (g->channel != NULL && f->type != FRAME_HELLO)
 		return inbound_frame(g->in, f, payload, why);
-	*why = "it did not greet first";
+	*why = "a greeting out of place";
 	if (g->channel != NULL || f->type != FRAME_HELLO)
-		return -1;
+		return INBOUND_NONSENSE;
 	*why = take_hello(g, payload, f->len);
-	return *why == NULL ? 1 : -1;
+	return *why == NULL ? INBOUND_TOOK : INBOUND_NONSENSE;
 }
 
-static ptrdiff_t
+static void
+drop_nonsense(struct guest *g, const char *why)
+{
+	struct rx_channel *ch = g->channel;
+
+	if (ch != NULL) {
+		ch->refused++;
+		log_warn("channel %s: the peer sent %s", ch->policy.id, why);
+	}
+	conn_drop(g->conn, why);
+}
+
+static size_t
 on_bytes(void *arg, struct conn *c, const uint8_t *bytes, size_t len)
 {
 	struct guest *g = arg;
-	size_t used = 0;
 	const char *why = "a malformed frame";
+	enum inbound_took took;
 	struct frame f;
-	int got;
+	size_t used = 0;
 
+	(void)c;
 	while (len - used >= FRAME_HEAD_LEN) {
 		if (frame_decode(bytes + used, &f) != GW_OK) {
-			got = -1;
-		} else if (len - used - FRAME_HEAD_LEN < f.len) {
+			drop_nonsense(g, why);
+			return 0;
+		}
+		if (len - used - FRAME_HEAD_LEN < f.len)
 			break;
-		} else {
-			got = take_frame(g, &f, bytes + used + FRAME_HEAD_LEN,
-			    &why);
+		took = take_frame(g, &f, bytes + used + FRAME_HEAD_LEN, &why);
+		if (took == INBOUND_NONSENSE) {
+			drop_nonsense(g, why);
+			return 0;
 		}
-		if (got == -1) {
-			if (g->channel != NULL)
-				g->channel->refused++;
-			conn_drop(c, why);
-			return -1;
-		}
-		if (got == 0)
-			return (ptrdiff_t)used;
+		if (took == INBOUND_LATER)
+			break;
 		used += FRAME_HEAD_LEN + f.len;
 	}
+	return used;
+}
+
+static void
+on_dry(void *arg, struct conn *c)
+{
+	struct guest *g = arg;
+
+	(void)c;
 	if (g->in != NULL)
 		inbound_flush(g->in);
-	return (ptrdiff_t)used;
 }
 
-static void
-on_low(void *arg, struct conn *c)
-{
-	(void)arg;
-	(void)c;
-}
+/* --- who may come ------------------------------------------------------------------------ */
 
-/* --- ACKs -------------------------------------------------------------------------------- */
-
-static void
-got_ack(void *arg, struct ipc_msg *msg)
-{
-	struct rx_channel *ch = arg;
-	struct keys_ack_signed ack;
-	struct conn *c;
-
-	memcpy(&ack, msg->body, sizeof(ack));
-	ch->is_asking = false;
-	if (ch->guest == NULL)
-		return;
-	c = ch->guest->conn;
-	if (ack.err != GW_OK)
-		log_warn("channel %s: no ACK: %s", ch->policy.id,
-		    err_text_en((enum gw_err)ack.err));
-	else if (conn_queued(c) < 4 * ACK_LEN)
-		buf_put(conn_out(c), ack.bytes, ACK_LEN);
-	if (ack.err == GW_OK && ch->policy.ack == POLICY_ACK_IMMEDIATE)
-		ask_ack(ch, true);
-	else
-		ev_timer_set(ch->tick, ch->policy.ack_tick_ms);
-	conn_flush(c);
-}
-
-static void
-ask_ack(struct rx_channel *ch, bool waits)
-{
-	struct spool_ack_next next = {.waits = waits};
-
-	if (ch->is_asking)
-		return;
-	ch->is_asking = true;
-	mem_put_str(next.channel, sizeof(next.channel), ch->policy.id);
-	link_ask(ch->rv->env, SPOOL_ACK_NEXT, &next, sizeof(next), NULL, 0, 0,
-	    -1, got_ack, ch);
-}
-
-static void
-on_tick(void *arg)
-{
-	ask_ack(arg, false);
-}
-
-/* --- listening ------------------------------------------------------------------------------ */
-
-static bool
-same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	if (a->ss_family != b->ss_family)
-		return false;
-	if (a->ss_family == AF_INET)
-		return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
-		    ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-	return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
-		   &((const struct sockaddr_in6 *)b)->sin6_addr, 16) == 0;
-}
-
-/* Count a connection; false when its address has had too many of late. */
-static bool
-may_come(struct receiver *rv, const struct sockaddr_storage *from)
-{
-	uint64_t now = clock_mono_ms();
-	struct source *oldest = &rv->sources[0];
-
-	for (int i = 0; i < ADDRESSES_MAX; i++) {
-		struct source *src = &rv->sources[i];
-
-		if (src->count > 0 && same_host(&src->address, from)) {
-			if (now - src->since_ms > WINDOW_MS) {
-				src->since_ms = now;
-				src->count = 0;
-			}
-			return ++src->count <= WINDOW_MAX;
-		}
-		if (src->since_ms < oldest->since_ms)
-			oldest = src;
-	}
-	oldest->address = *from;
-	oldest->since_ms = now;
-	oldest->count = 1;
-	return true;
-}
-
+/* A place; the oldest stranger gives way, so that none can hold them all. */
 static struct guest *
-place_for_guest(struct receiver *rv)
+guest_place(struct receiver *rv, const struct sockaddr_storage *from)
 {
-	struct guest *free_place = NULL;
-	int strangers = 0;
+	struct guest *free_place = NULL, *oldest = NULL;
+	int strangers = 0, same = 0;
 
-	for (size_t i = 0; i < sizeof(rv->guests) / sizeof(rv->guests[0]);
-	     i++) {
+	for (int i = 0; i < GUESTS_MAX; i++) {
 		struct guest *g = &rv->guests[i];
 
-		if (!g->is_used)
+		if (!g->is_used) {
 			free_place = g;
-		else if (g->channel == NULL)
-			strangers++;
+			continue;
+		}
+		if (g->channel != NULL || g->is_leaving)
+			continue;
+		strangers++;
+		if (limits_same_host(&g->address, from))
+			same++;
+		if (oldest == NULL || g->since_ms < oldest->since_ms)
+			oldest = g;
 	}
-	return strangers < GUESTS_MAX ? free_place : NULL;
+	if (same >= LIMITS_STRANGERS_HOST)
+		return NULL;
+	if (strangers < LIMITS_STRANGERS)
+		return free_place;
+	limits_refused(rv->limits, "it gave way to a newer one");
+	guest_clear(oldest);
+	return oldest;
 }
 
 static void
-on_accept(void *arg, int fd, int events)
+on_connection(void *arg, int fd, const struct sockaddr_storage *from)
 {
-	static const struct conn_ops ops = {.on_up = on_up,
+	static const struct conn_ops ops = {.is_known = is_known,
 	    .on_bytes = on_bytes,
-	    .on_low = on_low,
+	    .on_dry = on_dry,
 	    .on_closed = on_closed};
 	struct receiver *rv = arg;
-	struct sockaddr_storage from = {0};
-	socklen_t len = sizeof(from);
-	struct guest *g;
-	int one = 1, sock;
+	struct guest *g = NULL;
 
-	(void)events;
-	sock = accept4(fd, (struct sockaddr *)&from, &len,
-	    SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (sock == -1)
-		return;
-	g = place_for_guest(rv);
-	if (g == NULL || !may_come(rv, &from)) {
-		refuse(rv, "too many connections");
-		close(sock);
+	if (limits_may_come(rv->limits, from))
+		g = guest_place(rv, from);
+	if (g == NULL) {
+		limits_refused(rv->limits, "too many connections");
+		close(fd);
 		return;
 	}
-	if (setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ==
-	    -1)
-		log_warn("TCP_NODELAY: %s", strerror(errno));
 	g->is_used = true;
+	g->since_ms = clock_mono_ms();
+	g->address = *from;
 	g->hello = ev_timer_new(rv->env->loop, on_hello_late, g);
-	ev_timer_set(g->hello, HELLO_MS);
+	ev_timer_set(g->hello, LIMITS_HELLO_MS);
 	g->conn =
-	    conn_new(rv->env->loop, rv->env->tls, sock, true, false, &ops, g);
+	    conn_new(rv->env->loop, rv->env->tls, fd, true, false, &ops, g);
 }
 
-static void
-listen_on(struct receiver *rv, const char *channel, const char *address)
-{
-	struct listener *l = &rv->listeners[rv->listener_count];
-	struct sockaddr_storage sa;
-	socklen_t len;
-	int one = 1;
+/* --- life --------------------------------------------------------------------------------- */
 
-	for (int i = 0; i < rv->listener_count; i++)
-		if (strcmp(rv->listeners[i].address, address) == 0)
+static void
+listen_on(struct receiver *rv, const char *address)
+{
+	for (int i = 0; i < rv->listen_count; i++)
+		if (strcmp(listen_address(rv->listens[i]), address) == 0)
 			return;
-	if (address_parse(address, &sa, &len) != GW_OK)
-		log_fatal("channel %s: bad address %s", channel, address);
-	l->fd = socket(sa.ss_family,
-	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (l->fd == -1 ||
-	    setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ==
-		-1 ||
-	    bind(l->fd, (struct sockaddr *)&sa, len) == -1 ||
-	    listen(l->fd, 64) == -1)
-		log_fatal("channel %s: cannot listen on %s: %s; is another "
-			  "gateway running there, or the address not this "
-			  "machine's?",
-		    channel, address, strerror(errno));
-	mem_put_str(l->address, sizeof(l->address), address);
-	l->ev = ev_fd_new(rv->env->loop, l->fd, EV_RD, on_accept, rv);
-	rv->listener_count++;
+	rv->listens[rv->listen_count++] =
+	    listen_new(rv->env->loop, address, on_connection, rv);
 }
 
 struct receiver *
@@ -411,8 +365,11 @@ receiver_new(struct link_env *env)
 	struct receiver *rv = mem_alloc(sizeof(*rv));
 
 	rv->env = env;
-	for (size_t i = 0; i < sizeof(rv->guests) / sizeof(rv->guests[0]); i++)
+	rv->limits = limits_new();
+	for (int i = 0; i < GUESTS_MAX; i++)
 		rv->guests[i].rv = rv;
+	rv->report = ev_timer_new(env->loop, on_report, rv);
+	ev_timer_set(rv->report, REPORT_MS);
 	return rv;
 }
 
@@ -434,8 +391,19 @@ receiver_add(struct receiver *rv, const struct policy_channel *policy,
 	memcpy(ch->keys.key_ids, info->peer_key_ids,
 	    sizeof(ch->keys.key_ids));
 	memcpy(ch->peer_pin, info->peer_pin, sizeof(ch->peer_pin));
-	ch->tick = ev_timer_new(rv->env->loop, on_tick, ch);
-	listen_on(rv, policy->id, policy->address);
+	ch->acker = acker_new(rv->env, policy);
+	listen_on(rv, policy->address);
+	tell_down(ch);
+}
+
+void
+receiver_update(struct receiver *rv, const struct keys_channel *info)
+{
+	for (int i = 0; i < rv->channel_count; i++)
+		if (strcmp(rv->channels[i].policy.id, info->id) == 0)
+			memcpy(rv->channels[i].keys.key_ids,
+			    info->peer_key_ids,
+			    sizeof(rv->channels[i].keys.key_ids));
 }
 
 void
@@ -443,16 +411,14 @@ receiver_free(struct receiver *rv)
 {
 	if (rv == NULL)
 		return;
-	for (size_t i = 0; i < sizeof(rv->guests) / sizeof(rv->guests[0]); i++)
+	for (int i = 0; i < GUESTS_MAX; i++)
 		if (rv->guests[i].is_used)
 			guest_clear(&rv->guests[i]);
-	for (int i = 0; i < rv->channel_count; i++) {
-		link_forget(rv->env, &rv->channels[i]);
-		ev_timer_free(rv->channels[i].tick);
-	}
-	for (int i = 0; i < rv->listener_count; i++) {
-		ev_fd_free(rv->listeners[i].ev);
-		close(rv->listeners[i].fd);
-	}
+	for (int i = 0; i < rv->channel_count; i++)
+		acker_free(rv->channels[i].acker);
+	for (int i = 0; i < rv->listen_count; i++)
+		listen_free(rv->listens[i]);
+	ev_timer_free(rv->report);
+	limits_free(rv->limits);
 	mem_free(rv);
 }

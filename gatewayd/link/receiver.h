@@ -14,8 +14,11 @@ struct receiver;
 struct receiver *receiver_new(struct link_env *);
 void receiver_free(struct receiver *);
 
-/* Serve one more channel; fatal when its address cannot be had. */
+/* Serve one more channel. */
 void receiver_add(struct receiver *, const struct policy_channel *,
     const struct keys_channel *);
+
+/* The keys a header of this channel may name change every month. */
+void receiver_update(struct receiver *, const struct keys_channel *);
 
 #endif

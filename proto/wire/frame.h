@@ -16,7 +16,15 @@
 #define FRAME_HEAD_LEN 16
 #define FRAME_VERSION 1
 #define FRAME_PIECE_MAX BODY_CHUNK	/* bytes of tables in one frame */
-#define FRAME_PAYLOAD_MAX (BODY_CHUNK + 64u)
+#define FRAME_PAYLOAD_MAX (4u + BODY_CHUNK + BODY_ENTRY_LEN)
+
+/*
+ * Parcels that may be open at once on one connection (HEADER was sent, END
+ * was not), and the bytes of their headers and tables together; one parcel
+ * alone may have any.
+ */
+#define FRAME_OPEN_MAX 16
+#define FRAME_OPEN_BYTES (128u << 20)
 
 enum frame_type {
 	FRAME_HELLO = 1,	/* version 2, channel id 16 */
@@ -24,8 +32,8 @@ enum frame_type {
 	FRAME_TABLES = 3,	/* next bytes of what follows the header */
 	FRAME_BODY = 4,		/* index 4, first entry 4, entries of its table */
 	FRAME_CHUNK = 5,	/* index 4, chunk 4, ciphertext */
-	FRAME_SMALL = 6,	/* index 4, table entry 48, ciphertext */
-	FRAME_END = 7,		/* nothing: all bodies of the parcel were sent */
+	FRAME_SMALL = 6,	/* index 4, stored form: ciphertext, entry 48 */
+	FRAME_END = 7,		/* nothing more of this parcel for now */
 	FRAME_ALIVE = 8		/* nothing */
 };
 
