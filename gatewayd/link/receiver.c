@@ -253,7 +253,7 @@ static size_t
 on_bytes(void *arg, struct conn *c, const uint8_t *bytes, size_t len)
 {
 	struct guest *g = arg;
-	const char *why = "a malformed frame";
+	const char *why;
 	enum inbound_took took;
 	struct frame f;
 	size_t used = 0;
@@ -261,7 +261,7 @@ on_bytes(void *arg, struct conn *c, const uint8_t *bytes, size_t len)
 	(void)c;
 	while (len - used >= FRAME_HEAD_LEN) {
 		if (frame_decode(bytes + used, &f) != GW_OK) {
-			drop_nonsense(g, why);
+			drop_nonsense(g, "a malformed frame");
 			return 0;
 		}
 		if (len - used - FRAME_HEAD_LEN < f.len)
