@@ -290,6 +290,12 @@ notice_show(struct courier *c, const struct spool_work *job, const char *name)
 	enum gw_err err;
 	int dirfd = -1;
 
+	/*
+	 * Damaged or unknown before it could be opened: whose folder it is for
+	 * nobody knows.  Officers see it in doctor and in the list of holds.
+	 */
+	if (job->flow[0] == '\0')
+		return GW_OK;
 	err = folders_for(c, "status", job->flow, &dirfd);
 	if (err != GW_OK)
 		return err;
