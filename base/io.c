@@ -300,6 +300,12 @@ io_fdatasync(int fd)
 }
 
 enum gw_err
+io_syncfs(int fd)
+{
+	return io_sync(fd, syncfs);
+}
+
+enum gw_err
 io_allocate(int fd, uint64_t size)
 {
 	int number;

@@ -218,6 +218,15 @@ staged(struct work *w)
 }
 
 static void
+on_synced(struct work *w, enum gw_err err)
+{
+	if (err != GW_OK)
+		fail(w, err, REASON_NONE);
+	else
+		staged(w);
+}
+
+static void
 sync_step(struct work *w)
 {
 	enum gw_err err;
@@ -228,7 +237,7 @@ sync_step(struct work *w)
 	else if (err != GW_OK)
 		fail(w, err, REASON_NONE);
 	else
-		staged(w);
+		work_sync(w, on_synced);
 }
 
 static void

@@ -27,6 +27,7 @@ struct group {
 	struct group_list waits;	/* for the next flush */
 	struct group_list running;	/* being told now */
 	struct ev_timer *retry;		/* a ledger waits */
+	unsigned dirty_count;
 	TAILQ_HEAD(, dirty) dirty;
 	struct courier *c;
 	struct task task;
@@ -37,16 +38,21 @@ struct group {
  * failed fsync is another matter, and is never tried again.
  */
 static void
-group_sync_dirs(struct group *g)
+group_sync_dirs(struct group *g, bool is_synced)
 {
 	struct dirty *d;
 	enum gw_err err;
 	int fd;
 
+	g->dirty_count = 0;
+	if (is_synced && io_syncfs(g->c->root_fd) != GW_OK)
+		log_fatal("the folder tree cannot be made durable: intake "
+		    "stops; check the disk");
 	while ((d = TAILQ_FIRST(&g->dirty)) != NULL) {
 		TAILQ_REMOVE(&g->dirty, d, next);
 		fd = -1;
-		err = tree_open_dir(g->c->root_fd, d->path, &fd);
+		err = is_synced ? GW_ENOENT :
+		    tree_open_dir(g->c->root_fd, d->path, &fd);
 		if (err == GW_OK && io_fsync(fd) != GW_OK)
 			log_fatal("a folder cannot be made durable: intake "
 			    "stops; check the disk");
@@ -70,12 +76,14 @@ group_flush(void *arg)
 	struct group *g = arg;
 	struct group_wait *wait;
 	enum gw_err err;
-	bool is_written;
+	bool is_written, syncs_all;
 
 	TAILQ_CONCAT(&g->running, &g->waits, next);
-	err = journal_flush(g->c->journal);
-	group_sync_dirs(g);
-	is_written = ledger_flush(g->c->ledgers);
+	syncs_all = g->dirty_count + ledger_dirty(g->c->ledgers) +
+	    journal_is_dirty(g->c->journal) >= GROUP_SYNCFS_MIN;
+	err = journal_flush(g->c->journal, syncs_all);
+	is_written = ledger_flush(g->c->ledgers, syncs_all);
+	group_sync_dirs(g, syncs_all);
 	if (!is_written)
 		ev_timer_set(g->retry, LEDGER_RETRY_MS);
 	if (err == GW_OK)
@@ -140,6 +148,7 @@ group_dirty(struct group *g, const char *path)
 	d = mem_alloc(sizeof(*d) + size);
 	memcpy(d->path, path, size);
 	TAILQ_INSERT_HEAD(&g->dirty, d, next);
+	g->dirty_count++;
 }
 
 void

@@ -11,8 +11,11 @@
 
 /*
  * Group commit: many transfers wait for one fdatasync of the journal, one
- * fsync of each folder that was renamed in, and one of each ledger.
+ * fsync of each folder that was renamed in, and one of each ledger; or, where
+ * these are many, for one syncfs.
  */
+#define GROUP_SYNCFS_MIN 8u
+
 struct group;
 typedef void group_fn(void *arg, enum gw_err);
 

@@ -281,8 +281,14 @@ journal_put(struct journal *j, const struct claim *claim)
 	put_record(&j->pending, claim);
 }
 
+bool
+journal_is_dirty(const struct journal *j)
+{
+	return j->pending.len > 0;
+}
+
 enum gw_err
-journal_flush(struct journal *j)
+journal_flush(struct journal *j, bool is_synced)
 {
 	enum gw_err err;
 
@@ -297,7 +303,7 @@ journal_flush(struct journal *j)
 			    "space ran out");
 		return GW_ESPACE;
 	}
-	if (err == GW_OK)
+	if (err == GW_OK && !is_synced)
 		err = io_fdatasync(j->fd);
 	if (err != GW_OK)
 		log_fatal("journal of claims: %s: intake stops",

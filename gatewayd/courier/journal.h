@@ -68,10 +68,12 @@ void journal_claim_free(struct claim *);
 void journal_put(struct journal *, const struct claim *);
 
 /*
- * Write and fdatasync what was noted.  GW_ESPACE: nothing of it is there.
- * Fatal on every other failure.
+ * Write and fdatasync what was noted; no fdatasync if the caller syncs the
+ * whole file system next.  GW_ESPACE: nothing of it is there.  Fatal on
+ * every other failure.
  */
-GW_MUST_CHECK enum gw_err journal_flush(struct journal *);
+GW_MUST_CHECK enum gw_err journal_flush(struct journal *, bool is_synced);
+bool journal_is_dirty(const struct journal *);
 
 /*
  * Is it long enough to be written anew?  journal_compact does so with the

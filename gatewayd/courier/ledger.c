@@ -283,6 +283,8 @@ text_has(const char *text, const char *number, const char *state)
 	size_t len = strlen(number);
 	const char *at, *end, *found;
 
+	if (len == 0)
+		return false; /* no number, no line of its own */
 	for (at = text; (at = strstr(at, number)) != NULL; at += len) {
 		if ((at != text && at[-1] != '\n') || at[len] != ',')
 			continue;
@@ -342,7 +344,7 @@ ledger_add_once(struct ledger_book *book, const struct ledger_line *line)
  * lines may or may not be there.
  */
 static enum gw_err
-ledger_write(struct ledger_book *book, struct ledger *ledger)
+ledger_write(struct ledger_book *book, struct ledger *ledger, bool is_synced)
 {
 	enum gw_err err;
 
@@ -360,7 +362,7 @@ ledger_write(struct ledger_book *book, struct ledger *ledger)
 	}
 	ledger->size += ledger->pending.len;
 	buf_reset(&ledger->pending);
-	if (io_fdatasync(ledger->fd) != GW_OK) {
+	if (!is_synced && io_fdatasync(ledger->fd) != GW_OK) {
 		log_err("flow %s: a ledger may lose lines; the audit log has "
 		    "them", ledger->flow);
 		io_drop(&ledger->fd);
@@ -368,8 +370,19 @@ ledger_write(struct ledger_book *book, struct ledger *ledger)
 	return GW_OK;
 }
 
+unsigned
+ledger_dirty(const struct ledger_book *book)
+{
+	const struct ledger *ledger;
+	unsigned count = 0;
+
+	TAILQ_FOREACH(ledger, &book->open, next)
+		count += ledger->pending.len > 0;
+	return count;
+}
+
 bool
-ledger_flush(struct ledger_book *book)
+ledger_flush(struct ledger_book *book, bool is_synced)
 {
 	struct ledger *ledger;
 	bool is_behind = false;
@@ -383,7 +396,7 @@ ledger_flush(struct ledger_book *book)
 		}
 		if (ledger->pending.len == 0)
 			continue;
-		err = ledger_write(book, ledger);
+		err = ledger_write(book, ledger, is_synced);
 		if (err == GW_OK)
 			continue;
 		is_behind = true;

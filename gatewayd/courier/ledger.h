@@ -47,9 +47,11 @@ void ledger_add(struct ledger_book *, const struct ledger_line *);
 void ledger_add_once(struct ledger_book *, const struct ledger_line *);
 
 /*
- * Write what was added.  False: some of it still waits, and will be tried
- * again with the next call.
+ * Write what was added, and sync it unless the caller syncs the whole file
+ * system next.  False: some of it still waits, and will be tried again with
+ * the next call.
  */
-bool ledger_flush(struct ledger_book *);
+bool ledger_flush(struct ledger_book *, bool is_synced);
+unsigned ledger_dirty(const struct ledger_book *); /* files to be synced */
 
 #endif

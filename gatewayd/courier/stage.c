@@ -16,7 +16,7 @@
 #include "gatewayd/courier/walk.h"
 
 #define REMOVE_BUDGET 512
-#define SYNC_BUDGET 32
+#define SYNC_BUDGET 64
 #define CHOICES_MAX 1000u
 
 void
@@ -38,20 +38,29 @@ file_clear(struct stage *s)
 	io_drop(&s->file_fd);
 }
 
+/* Closed, or never kept: the number is what counts. */
+static void
+drop_files(struct stage *s)
+{
+	size_t i;
+
+	for (i = 0; i < STAGE_SYNC_MAX && i < s->file_count; i++)
+		io_drop(&s->files[i]);
+}
+
 void
 stage_clear(struct stage *s)
 {
 	size_t i;
 
 	file_clear(s);
-	for (i = 0; i < s->file_count; i++)
-		io_drop(&s->files[i]);
+	drop_files(s);
 	s->file_count = 0;
 	for (i = 0; i < s->dir_count; i++)
 		mem_free(s->dirs[i]);
 	mem_free(s->dirs);
 	s->dirs = NULL;
-	s->dir_count = s->dir_room = s->dir_synced = 0;
+	s->dir_count = s->dir_room = s->dir_ready = 0;
 	io_drop(&s->last_fd);
 	io_drop(&s->fd);
 }
@@ -314,26 +323,17 @@ copy_slice(struct stage *s, uint64_t size, enum reason *reason_out)
 	return err;
 }
 
-/*
- * Written files are synced many at once: their write-back is begun when each
- * is written, so that the fsyncs find most of it done.
- */
-static enum gw_err
-sync_files(struct stage *s)
+/* A few files stay open for their fsync; many wait for one syncfs. */
+static void
+keep_file(struct stage *s)
 {
-	enum gw_err err = GW_OK;
-	unsigned i;
-
-	for (i = 0; i < s->file_count; i++) {
-		if (err == GW_OK)
-			err = io_fsync(s->files[i]);
-		if (err == GW_OK)
-			err = io_close(&s->files[i]);
-		else
-			io_drop(&s->files[i]);
-	}
-	s->file_count = 0;
-	return err;
+	if (s->file_count < STAGE_SYNC_MAX)
+		s->files[s->file_count] = s->file_fd;
+	else
+		io_drop(&s->file_fd);
+	if (++s->file_count == STAGE_SYNC_MAX)
+		drop_files(s);
+	s->file_fd = -1;
 }
 
 static enum gw_err
@@ -359,11 +359,9 @@ finish_file(struct stage *s, const struct manifest_file *file,
 	/* A time that this file system cannot hold is no reason to stop. */
 	if (futimens(s->file_fd, times) != 0)
 		log_debug("a file keeps the time of its delivery");
-	(void)sync_file_range(s->file_fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	s->files[s->file_count++] = s->file_fd;
-	s->file_fd = -1;
+	keep_file(s);
 	file_clear(s);
-	return s->file_count == STAGE_SYNC_MAX ? sync_files(s) : GW_OK;
+	return GW_OK;
 }
 
 enum gw_err
@@ -420,7 +418,7 @@ stage_begin(struct stage *s, const struct manifest_top *top,
 
 /* Who may read the files may look into their folders. */
 static enum gw_err
-sync_dir(struct stage *s, const char *path)
+ready_dir(struct stage *s, const char *path)
 {
 	mode_t mode = 02700 | s->file_mode | (s->file_mode & 0444) >> 2;
 	enum gw_err err;
@@ -429,8 +427,6 @@ sync_dir(struct stage *s, const char *path)
 	err = tree_open_dir(s->fd, path, &fd);
 	if (err == GW_OK && fchmod(fd, mode) != 0)
 		err = err_from_errno(errno);
-	if (err == GW_OK)
-		err = io_fsync(fd);
 	io_drop(&fd);
 	return err;
 }
@@ -439,14 +435,50 @@ enum gw_err
 stage_end(struct stage *s)
 {
 	int budget = SYNC_BUDGET;
-	enum gw_err err;
+	enum gw_err err = GW_OK;
 
-	err = sync_files(s);
-	for (; err == GW_OK && s->dir_synced < s->dir_count; s->dir_synced++) {
+	for (; err == GW_OK && s->dir_ready < s->dir_count; s->dir_ready++) {
 		if (budget-- == 0)
 			return GW_EAGAIN;
-		err = sync_dir(s, s->dirs[s->dir_synced]);
+		err = ready_dir(s, s->dirs[s->dir_ready]);
 	}
+	return err;
+}
+
+size_t
+stage_weight(const struct stage *s)
+{
+	return s->file_count + s->dir_count;
+}
+
+static enum gw_err
+sync_dir(struct stage *s, const char *path)
+{
+	enum gw_err err;
+	int fd = -1;
+
+	err = tree_open_dir(s->fd, path, &fd);
+	if (err == GW_OK)
+		err = io_fsync(fd);
+	io_drop(&fd);
+	return err;
+}
+
+enum gw_err
+stage_sync(struct stage *s)
+{
+	enum gw_err err = GW_OK;
+	size_t i;
+
+	if (stage_weight(s) >= GROUP_SYNCFS_MIN)
+		return io_syncfs(s->fd);
+	for (i = 0; i < s->file_count && err == GW_OK; i++) {
+		err = io_fsync(s->files[i]);
+		if (err == GW_OK)
+			err = io_close(&s->files[i]);
+	}
+	for (i = 0; i < s->dir_count && err == GW_OK; i++)
+		err = sync_dir(s, s->dirs[i]);
 	if (err == GW_OK)
 		err = io_fsync(s->fd);
 	if (err == GW_OK)

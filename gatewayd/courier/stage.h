@@ -9,6 +9,7 @@
 
 #include "gatewayd/courier/courier.h"
 #include "gatewayd/courier/fetch.h"
+#include "gatewayd/courier/group.h"
 
 /*
  * Staging of one transfer: .gw/out/ID/ holds one object, the file or folder
@@ -16,7 +17,7 @@
  * whole and durable before stage_end returns GW_OK.
  */
 #define STAGE_TARGET_NAME ".to"
-#define STAGE_SYNC_MAX 64	/* files written before they are synced */
+#define STAGE_SYNC_MAX GROUP_SYNCFS_MIN
 
 struct stage {
 	struct courier *c;
@@ -27,12 +28,12 @@ struct stage {
 	char object[NAME_MAX + 1];
 	/* Folders made, for their fsync and mode; the object first. */
 	char **dirs;
-	size_t dir_count, dir_room, dir_synced;
+	size_t dir_count, dir_room, dir_ready;
 	int last_fd;		/* folder of the file before */
 	char last_dir[PATH_MAX];
-	/* Files written and not yet synced. */
+	/* Files written and not yet synced; of many, none is kept open. */
 	int files[STAGE_SYNC_MAX];
-	unsigned file_count;
+	size_t file_count;
 	/* The file being written. */
 	int file_fd;
 	struct body_reader *reader;
@@ -61,8 +62,16 @@ GW_MUST_CHECK enum gw_err stage_file(struct stage *,
     const struct manifest_file *, const struct fetch_body *, int fd,
     enum reason *reason_out);
 
-/* All files are there: make all of it durable, in slices. */
+/* All files are there: give the folders their modes, in slices. */
 GW_MUST_CHECK enum gw_err stage_end(struct stage *);
+
+/*
+ * Make all of it durable.  stage_weight: how many fsyncs that takes; from
+ * GROUP_SYNCFS_MIN on the files are not kept open, and it is one syncfs,
+ * which serves all that were staged by then (work_sync).
+ */
+size_t stage_weight(const struct stage *);
+GW_MUST_CHECK enum gw_err stage_sync(struct stage *);
 
 /*
  * Note where the object goes, before it goes there (read after a crash by

@@ -13,6 +13,8 @@
 struct work_desk {
 	struct courier *c;
 	TAILQ_HEAD(, work) works;
+	TAILQ_HEAD(, work) syncing;
+	struct task sync_task;
 	struct ev_timer *retry;
 	unsigned open;		/* requests waiting for work */
 	unsigned busy;
@@ -25,6 +27,8 @@ static void ask_work(struct work_desk *desk);
 static void
 work_clear(struct work *w)
 {
+	if (w->is_syncing)
+		TAILQ_REMOVE(&w->desk->syncing, w, syncing);
 	task_stop(w->c->tasks, &w->task);
 	call_forget(w->c->keys, w);
 	call_forget(w->c->spool, w);
@@ -67,6 +71,42 @@ work_tell(struct work *w, uint16_t type, enum gw_err err, enum reason reason,
 
 	w->phase = WORK_TOLD;
 	call_send_fixed(w->c->spool, type, &outcome, sizeof(outcome), fn, w);
+}
+
+/*
+ * Many small transfers share one syncfs; a few files are fsynced each, so
+ * that nobody waits for what others write on the same disk.
+ */
+static void
+sync_run(void *arg)
+{
+	struct work_desk *desk = arg;
+	enum gw_err err = GW_OK;
+	size_t weight = 0;
+	struct work *w;
+	bool syncs_all;
+
+	TAILQ_FOREACH(w, &desk->syncing, syncing)
+		weight += stage_weight(&w->stage);
+	syncs_all = weight >= GROUP_SYNCFS_MIN;
+	if (syncs_all)
+		err = io_syncfs(desk->c->out_fd);
+	while ((w = TAILQ_FIRST(&desk->syncing)) != NULL) {
+		TAILQ_REMOVE(&desk->syncing, w, syncing);
+		w->is_syncing = false;
+		if (!syncs_all)
+			err = stage_sync(&w->stage);
+		w->on_synced(w, err);
+	}
+}
+
+void
+work_sync(struct work *w, work_synced_fn *fn)
+{
+	w->on_synced = fn;
+	w->is_syncing = true;
+	TAILQ_INSERT_TAIL(&w->desk->syncing, w, syncing);
+	task_wake(w->c->tasks, &w->desk->sync_task);
 }
 
 /* --- notices ------------------------------------------------------- */
@@ -223,6 +263,8 @@ work_desk_new(struct courier *c)
 
 	desk->c = c;
 	TAILQ_INIT(&desk->works);
+	TAILQ_INIT(&desk->syncing);
+	task_init(&desk->sync_task, sync_run, desk);
 	desk->retry = ev_timer_new(c->loop, on_retry, desk);
 	return desk;
 }
@@ -238,6 +280,7 @@ work_desk_free(struct work_desk *desk)
 		TAILQ_REMOVE(&desk->works, w, next);
 		work_clear(w);
 	}
+	task_stop(desk->c->tasks, &desk->sync_task);
 	ev_timer_free(desk->retry);
 	mem_free(desk);
 }

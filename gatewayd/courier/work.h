@@ -38,6 +38,9 @@ struct work {
 	enum work_phase phase;
 	struct task task;
 	struct group_wait wait;
+	TAILQ_ENTRY(work) syncing;
+	void (*on_synced)(struct work *, enum gw_err);
+	bool is_syncing;
 	struct fetch *fetch;	/* in use */
 	struct fetch *ahead;	/* asked for meanwhile */
 	bool is_ahead_here;
@@ -62,6 +65,10 @@ void work_go(struct work *, enum work_phase);
 void work_tell(struct work *, uint16_t type, enum gw_err, enum reason,
     call_fn *);
 void work_free(struct work *);
+
+/* Staged: call fn when it is durable, with all that are staged by then. */
+typedef void work_synced_fn(struct work *, enum gw_err);
+void work_sync(struct work *, work_synced_fn *);
 
 /* deliver.c */
 void deliver_start(struct work *);
