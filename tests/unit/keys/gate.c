@@ -93,15 +93,27 @@ audit_on_msg(void *arg, struct ipc_chan *chan, struct ipc_msg *msg)
 		    sizeof(who), NULL, 0, 0, NULL, 0);
 		return;
 	}
-	if (msg->type == AUDIT_APPEND && g->is_log_stuck)
-		return;
 	for (i = 0; g->log_err == GW_OK && i < msg->count; i++) {
 		ck_assert_uint_lt(g->log_count, GATE_LOG_MAX);
 		memcpy(&g->log[g->log_count++], (const uint8_t *)msg->elems +
 		    i * sizeof(struct audit_record),
 		    sizeof(struct audit_record));
 	}
-	audit_answer(g, chan, msg->type, msg->id);
+	if (msg->type == AUDIT_APPEND && g->is_log_stuck)
+		g->stuck[g->stuck_count++ % 64] = msg->id;
+	else
+		audit_answer(g, chan, msg->type, msg->id);
+}
+
+void
+gate_log_go(struct gate *g)
+{
+	uint32_t i;
+
+	g->is_log_stuck = false;
+	for (i = 0; i < g->stuck_count; i++)
+		audit_answer(g, g->audit, AUDIT_APPEND, g->stuck[i]);
+	g->stuck_count = 0;
 }
 
 static void
@@ -406,6 +418,12 @@ add_client(struct gate *g, enum client_kind kind, enum policy_stage stage)
 	return fds[1];
 }
 
+void
+gate_add_zygote(struct gate *g, enum policy_stage stage)
+{
+	g->clients[GATE_ZYGOTE(stage)] = add_client(g, CLIENT_ZYGOTE, stage);
+}
+
 static void
 gate_start(struct gate *g)
 {
@@ -472,6 +490,8 @@ void
 gate_restart(struct gate *g)
 {
 	gate_stop(g);
+	g->is_log_stuck = false;
+	g->stuck_count = 0;
 	gate_start(g);
 }
 
@@ -574,6 +594,28 @@ gate_ask(struct gate *g, const struct gate_ask *a, void *reply,
 	count = msg.count;
 	ipc_msg_clear(&msg);
 	return count;
+}
+
+uint64_t
+gate_receive(struct gate *g, int client, uint16_t type, void *reply,
+    size_t reply_len, int *fd_out)
+{
+	const struct ipc_rule rule = {.type = (uint16_t)(type | IPC_REPLY),
+		.fixed = (uint32_t)reply_len, .max_fds = 1};
+	static _Alignas(16) uint8_t buf[IPC_MSG_MAX];
+	struct ipc_msg msg;
+
+	while (!is_readable(g->clients[client]))
+		gate_wait(g, g->clients[client]);
+	ck_assert_int_eq(ipc_recv_wait(g->clients[client], &rule, 1, buf,
+	    &msg), GW_OK);
+	memcpy(reply, msg.body, reply_len);
+	if (fd_out != NULL) {
+		*fd_out = msg.fd_count > 0 ? msg.fds[0] : -1;
+		msg.fds[0] = -1;
+	}
+	ipc_msg_clear(&msg);
+	return msg.id;
 }
 
 enum gw_err

@@ -41,7 +41,9 @@ struct gate {
 	struct audit_record *log;
 	uint32_t log_count;
 	enum gw_err log_err;		/* what audit answers from now on */
-	bool is_log_stuck;		/* audit does not answer */
+	bool is_log_stuck;		/* audit does not answer yet */
+	uint64_t stuck[64];		/* what it will answer then */
+	uint32_t stuck_count;
 	uint64_t next_id;
 	uint8_t log_pub[32];
 };
@@ -65,6 +67,9 @@ int gate_end(struct gate *);
 
 /* Stop and start over the same state, as after a crash. */
 void gate_restart(struct gate *);
+
+/* One more zygote of a stage, which the tests use from now on. */
+void gate_add_zygote(struct gate *, enum policy_stage);
 
 /* After changing *policy: digests anew, and keys gets the table. */
 void gate_reload(struct gate *);
@@ -108,6 +113,13 @@ bool gate_has_reply(struct gate *, int client);
 
 /* Run the loop as long as there is something to do. */
 void gate_settle(struct gate *);
+
+/* Audit answers what it kept waiting. */
+void gate_log_go(struct gate *);
+
+/* Receive the reply to gate_send, like gate_ask. */
+uint64_t gate_receive(struct gate *, int client, uint16_t type, void *reply,
+    size_t reply_len, int *fd_out);
 
 /* Entries of an event in the fake log; the last of them. */
 uint32_t gate_logged(const struct gate *, enum audit_event);
