@@ -334,12 +334,14 @@ ask_opened(struct spool *sp, struct call *call, struct ipc_msg *msg)
 	memcpy(&o, msg->body, sizeof(o));
 	if (!ask_load(sp, call, &t))
 		return;
+	spool_check_text(o.flow, sizeof(o.flow));
+	spool_check_text(o.number, sizeof(o.number));
 	if (o.err != GW_OK) {
+		/* of a flow unknown here keys could at least read the number */
+		mem_put_str(t.number, sizeof(t.number), o.number);
 		ask_open_failed(sp, &t, &o);
 		return;
 	}
-	spool_check_text(o.flow, sizeof(o.flow));
-	spool_check_text(o.number, sizeof(o.number));
 	spool_check_text(o.submitter, sizeof(o.submitter));
 	if (o.body_count != t.body_count)
 		log_fatal("keys: opened %u bodies of %u", o.body_count,
@@ -414,6 +416,8 @@ ask_open(struct spool *sp, struct transfer *t)
 
 	if (catalog_parcel_get(sp->cat, t->channel, t->epoch, t->seq, &p))
 		err = object_memfd(sp, &p, &fd);
+	if (err == GW_ENOMEM)
+		return false; /* with the next group */
 	if (err != GW_OK) {
 		log_err("channel %s: parcel %llu cannot be read: %s",
 		    t->channel, (unsigned long long)t->seq, err_text_en(err));

@@ -110,6 +110,8 @@ void catalog_set_notice(struct catalog *, int64_t row, uint32_t notice,
 
 /* Nobody works on anything of these kinds any more. */
 void catalog_free_tasks(struct catalog *, enum task);
+/* The same, and it counts as a try that came to nothing. */
+void catalog_fail_tasks(struct catalog *, enum task);
 void catalog_free_notices(struct catalog *);
 
 /* Oldest held transfer with this reason after row; false if none. */

@@ -58,6 +58,8 @@
 	    "WHERE row=?1")                                                   \
 	X(Q_FREE_TASKS, "UPDATE transfer INDEXED BY t_busy SET task=-task "   \
 	    "WHERE task=?1 AND task<0")                                       \
+	X(Q_FAIL_TASKS, "UPDATE transfer INDEXED BY t_busy SET task=-task,"   \
+	    "tries=tries+1 WHERE task=?1 AND task<0")                         \
 	X(Q_FREE_NOTICES, "UPDATE transfer INDEXED BY t_telling SET "         \
 	    "notice_busy=0 WHERE notice_busy!=0")                             \
 	X(Q_NEXT_HELD, SELECT_TRANSFER "INDEXED BY t_held WHERE state=17 "    \

@@ -206,14 +206,26 @@ catalog_set_notice(struct catalog *cat, int64_t row, uint32_t notice,
 	catalog_run(cat, s);
 }
 
-void
-catalog_free_tasks(struct catalog *cat, enum task task)
+static void
+transfer_unmark(struct catalog *cat, enum catalog_query q, enum task task)
 {
-	sqlite3_stmt *s = catalog_q(cat, Q_FREE_TASKS);
+	sqlite3_stmt *s = catalog_q(cat, q);
 
 	catalog_begin(cat);
 	catalog_bind_u64(s, 1, (uint64_t)-(int64_t)task);
 	catalog_run(cat, s);
+}
+
+void
+catalog_free_tasks(struct catalog *cat, enum task task)
+{
+	transfer_unmark(cat, Q_FREE_TASKS, task);
+}
+
+void
+catalog_fail_tasks(struct catalog *cat, enum task task)
+{
+	transfer_unmark(cat, Q_FAIL_TASKS, task);
 }
 
 void

@@ -5,7 +5,26 @@
 #include "base/mem.h"
 
 #include "gatewayd/spool/handlers.h"
+#include "gatewayd/spool/life.h"
 #include "gatewayd/spool/turn.h"
+
+/* Inspect itself died this often while it had the transfer. */
+#define INSPECT_TRIES 5
+
+/* The next one, past those that inspect does not survive. */
+static bool
+inspect_pick(struct spool *sp, struct transfer *t)
+{
+	while (turn_task(sp, TASK_INSPECT, t)) {
+		if (t->tries < INSPECT_TRIES)
+			return true;
+		log_err("transfer %s: inspect ended %u times with it",
+		    t->number, t->tries);
+		life_must(sp, t, EV_POISON, &(struct life_why){
+		    .reason = REASON_POISON});
+	}
+	return false;
+}
 
 bool
 inspect_serve(struct spool *sp, struct wait *w)
@@ -13,7 +32,7 @@ inspect_serve(struct spool *sp, struct wait *w)
 	struct spool_inspect job = {.err = GW_OK};
 	struct transfer t;
 
-	if (!turn_task(sp, TASK_INSPECT, &t))
+	if (!inspect_pick(sp, &t))
 		return false;
 	catalog_set_task(sp->cat, t.row, -TASK_INSPECT);
 	job.side = t.side;

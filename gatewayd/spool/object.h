@@ -13,7 +13,7 @@
 GW_MUST_CHECK enum gw_err object_put(struct spool *, uint32_t bucket, int fd,
     uint64_t len, struct parcel_row *);
 
-/* A sealed copy in memory. */
+/* A sealed copy in memory.  GW_ENOMEM: that failed, not the object. */
 GW_MUST_CHECK enum gw_err object_memfd(struct spool *,
     const struct parcel_row *, int *fd_out);
 

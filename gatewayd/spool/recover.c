@@ -221,7 +221,7 @@ recover_log(struct spool *sp, int audit_fd)
 void
 recover_inspect(struct spool *sp)
 {
-	catalog_free_tasks(sp->cat, TASK_INSPECT);
+	catalog_fail_tasks(sp->cat, TASK_INSPECT);
 }
 
 void

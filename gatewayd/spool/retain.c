@@ -7,8 +7,14 @@
 #include "gatewayd/spool/life.h"
 #include "gatewayd/spool/timers.h"
 
-/* At once, so that erasing does not hold up the rest. */
-#define RETAIN_MAX 64
+/* Each second, so that erasing does not hold up the rest. */
+#define RETAIN_MAX 512
+
+/* Courier names the files in its ledgers: it must have told first. */
+#define RETAIN_TELL_MS 5000
+
+/* Keys has so long to answer before it is asked again. */
+#define RETAIN_AGAIN_MS 60000
 
 /* Keys first: from here on nobody can read it, whatever stays on disk. */
 static void
@@ -47,6 +53,30 @@ retain_has_keys(const struct transfer *t)
 	return t->side == SIDE_LOW || t->flow[0] != '\0';
 }
 
+static void
+retain_one(struct spool *sp, struct transfer *t, uint64_t now_ms)
+{
+	if (t->notice == 0 && !retain_has_keys(t)) {
+		(void)life_move(sp, t, EV_ERASE, NULL);
+		return;
+	}
+	/* Not again at once, but again after a crash. */
+	t->erase_ms = now_ms + (t->notice != 0 ? RETAIN_TELL_MS :
+	    RETAIN_AGAIN_MS);
+	catalog_save(sp->cat, t);
+	if (t->notice == 0)
+		retain_ask(sp, t);
+}
+
+static void
+retain_on_pack(void *arg, uint32_t pack)
+{
+	struct spool *sp = arg;
+
+	group_effect(sp, EFFECT_REAP, NULL, pack);
+	group_dirty(sp);
+}
+
 void
 retain_run(struct spool *sp)
 {
@@ -58,13 +88,8 @@ retain_run(struct spool *sp)
 		return;
 	for (n = 0; n < RETAIN_MAX; n++) {
 		if (!catalog_next_erase(sp->cat, now_ms, &t))
-			return;
-		/* Not again while keys is asked, but again after a crash. */
-		t.erase_ms = now_ms + 60000;
-		catalog_save(sp->cat, &t);
-		if (retain_has_keys(&t))
-			retain_ask(sp, &t);
-		else
-			(void)life_move(sp, &t, EV_ERASE, NULL);
+			break;
+		retain_one(sp, &t, now_ms);
 	}
+	store_retire(sp->store, clock_mono_ms(), retain_on_pack, sp);
 }

@@ -241,6 +241,10 @@ rx_again(struct begin *b, const struct parcel_row *p)
 		a = rx_new(sp, &t);
 	}
 	err = rx_load_table(sp, a, p);
+	if (err == GW_ENOMEM) {
+		rx_refuse(b, GW_EAGAIN, REASON_INTERNAL, RX_REFUSED);
+		return;
+	}
 	if (err != GW_OK) {
 		log_err("channel %s: tables of %llu cannot be read: %s",
 		    a->channel, (unsigned long long)a->seq,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -21,11 +22,16 @@
 #define STORE_NAME_LEN 33		/* id in hex */
 #define STORE_BALLAST "ballast"
 
+/* A pack of nothing but garbage is given up at this size, or unused so long. */
+#define STORE_RETIRE_BYTES (8u << 20)
+#define STORE_RETIRE_MS (UINT64_C(3600) * 1000)
+
 /* A pack that is appended to, or is closed and not yet synced. */
 struct pack {
 	TAILQ_ENTRY(pack) next;
 	struct pack_row row;
 	int fd;
+	uint64_t used_ms;	/* monotonic, of the last append */
 	bool is_dirty;	/* not synced */
 	bool is_moved;	/* size not noted in the catalogue */
 };
@@ -112,6 +118,7 @@ pack_add(struct store *st, const struct pack_row *row, int fd)
 
 	pk->row = *row;
 	pk->fd = fd;
+	pk->used_ms = clock_mono_ms();
 	TAILQ_INSERT_TAIL(&st->packs, pk, next);
 	return pk;
 }
@@ -256,6 +263,7 @@ store_put(struct store *st, uint32_t bucket, int fd, uint64_t off,
 	pk->row.size += len;
 	pk->is_dirty = true;
 	pk->is_moved = true;
+	pk->used_ms = clock_mono_ms();
 	pin_add(st, pk->row.id);
 	return GW_OK;
 }
@@ -307,6 +315,28 @@ store_get(struct store *st, const struct place *place, void *out)
 	if (err != GW_OK)
 		return err;
 	return io_pread_full(fd, out, (size_t)place->len, place->offset);
+}
+
+void
+store_retire(struct store *st, uint64_t now_ms, store_pack_fn *fn, void *arg)
+{
+	struct pack_row row;
+	struct pack *pk;
+
+	TAILQ_FOREACH(pk, &st->packs, next) {
+		if (!pk->row.is_open || pk->row.size == 0 ||
+		    (pk->row.size < STORE_RETIRE_BYTES &&
+		    now_ms - pk->used_ms < STORE_RETIRE_MS))
+			continue;
+		if (pin_find(st, pk->row.id) != NULL ||
+		    !catalog_pack_get(st->cat, pk->row.id, &row) ||
+		    row.live != 0)
+			continue;
+		pk->row.is_open = false;
+		pk->is_moved = true;
+		pk->is_dirty = false; /* nobody will read it */
+		fn(arg, pk->row.id);
+	}
 }
 
 void

@@ -78,6 +78,14 @@ void store_remove(struct store *, const uint8_t id[16]);
 void store_reap(struct store *, uint32_t pack);
 
 /*
+ * Close open packs that hold nothing wanted, if they are worth it: fn is
+ * called for each; it goes with store_reap after the next commit.
+ */
+typedef void store_pack_fn(void *arg, uint32_t pack);
+void store_retire(struct store *, uint64_t now_mono_ms, store_pack_fn *,
+    void *arg);
+
+/*
  * At start: settle or remove what a crash left in incoming/, and packs
  * that no commit knows.  Cost: what was in flight.
  */

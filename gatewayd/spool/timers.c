@@ -62,8 +62,8 @@ timers_tick(struct spool *sp)
 	if (sp->ticks % CLOCK_EVERY == 0) {
 		clock_look(sp);
 		channels_ask(sp);
-		retain_run(sp);
 	}
+	retain_run(sp);
 	if (sp->ticks % MINUTE == 0)
 		held_minute(sp);
 	/* Waiting ACKs look at the time. */

@@ -5,8 +5,8 @@
 #include "gatewayd/spool/spool.h"
 
 /*
- * What happens by itself: each second the disk and waiting ACKs, each ten
- * the clock, the channels and retention, each minute held transfers.
+ * What happens by itself: each second the disk, retention and waiting ACKs,
+ * each ten the clock and the channels, each minute held transfers.
  */
 void timers_start(struct spool *);
 void timers_stop(struct spool *);

@@ -779,23 +779,48 @@ restart(struct world *w, uint32_t tick_ms)
 	world_start(w, 0);
 }
 
+/* Take a notice if there is one; one question is always open. */
+static void
+drain_notice(bool *is_open)
+{
+	struct spool_outcome done = {.err = GW_OK};
+	struct spool_work work;
+	struct ipc_msg msg;
+
+	if (!*is_open)
+		ck_assert_int_eq(world_send(&high, PROC_COURIER, SPOOL_WORK,
+		    9, NULL, 0, NULL, 0, 0, -1), GW_OK);
+	*is_open = true;
+	if (!world_has_answer(&high, PROC_COURIER))
+		return;
+	ck_assert_int_eq(world_recv(&high, PROC_COURIER, &msg), GW_OK);
+	*is_open = false;
+	memcpy(&work, msg.body, sizeof(work));
+	ck_assert_uint_eq(work.kind, WORK_NOTICE);
+	done.transfer = work.transfer;
+	ck_assert_int_eq(world_ask(&high, PROC_COURIER, SPOOL_NOTICED, &done,
+	    sizeof(done), NULL, 0, 0, -1, &msg), GW_OK);
+}
+
 /* Delivered: the encrypted copy goes, keys first; the row stays. */
 START_TEST(test_erased)
 {
 	struct spool_status st;
+	struct spool_work work;
 	struct ipc_msg msg;
+	bool is_open = false;
 
 	restart(&high, 1);
 	(void)send_one(ST_SEALED);
 	carrier_all(&low, &high);
 	wait_high(1, ST_OPENED);
 	high_inspect(1, ST_REINSPECTED);
-	{
-		struct spool_work work = next_work(&high, WORK_DELIVER);
-
-		(void)outcome(SPOOL_STAGED, &work, GW_OK, 0);
-		(void)outcome(SPOOL_PUBLISHED, &work, GW_OK, 0);
-	}
+	work = next_work(&high, WORK_DELIVER);
+	(void)outcome(SPOOL_STAGED, &work, GW_OK, 0);
+	(void)outcome(SPOOL_PUBLISHED, &work, GW_OK, 0);
+	/* Not before people were told: that needs the names. */
+	while (high_row(1).state == ST_DELIVERED)
+		drain_notice(&is_open);
 	wait_high(1, ST_ERASED);
 	ck_assert(high.slots[0].is_erased);
 	ck_assert_int_eq(world_ask(&high, PROC_DESK, SPOOL_STATUS, NULL, 0,
@@ -834,8 +859,8 @@ START_TEST(test_canary)
 }
 END_TEST
 
-/* A client that dies gives back what it worked on. */
-START_TEST(test_client_gone)
+/* What was given out before a restart is given out again. */
+START_TEST(test_restart)
 {
 	struct spool_inspect job;
 	struct spool_accepted accepted;
@@ -846,6 +871,25 @@ START_TEST(test_client_gone)
 	restart(&low, 0);
 	ck_assert_int_eq(world_inspect(&low, &job), GW_OK);
 	ck_assert_mem_eq(job.transfer.id, s->ref.id, 16);
+}
+END_TEST
+
+/* A transfer that inspect dies of is given out a few times only. */
+START_TEST(test_inspect_dies)
+{
+	struct spool_inspect job;
+	struct spool_accepted accepted;
+	struct slot *s = world_slot_new(&low);
+	int i;
+
+	ck_assert_int_eq(world_accept(&low, s, &accepted), GW_OK);
+	for (i = 0; i < 5; i++) {
+		ck_assert_int_eq(world_inspect(&low, &job), GW_OK);
+		world_next_inspect(&low);
+	}
+	ck_assert_int_eq(world_send(&low, PROC_INSPECT, SPOOL_INSPECT, 1, NULL,
+	    0, NULL, 0, 0, -1), GW_OK);
+	ck_assert_int_eq(world_wait_state(&low, s->ref.id, ST_POISON), GW_OK);
 }
 END_TEST
 
@@ -885,7 +929,8 @@ main(void)
 	tcase_add_test(tc, test_ordered);
 	tcase_add_test(tc, test_erased);
 	tcase_add_test(tc, test_canary);
-	tcase_add_test(tc, test_client_gone);
+	tcase_add_test(tc, test_restart);
+	tcase_add_test(tc, test_inspect_dies);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

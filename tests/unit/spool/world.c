@@ -149,7 +149,7 @@ world_swallow(void *arg, const struct log_record *line)
 
 static _Noreturn void
 world_child(struct world *w, long kill_at, const int client_fds[PROC_COUNT],
-    int keys_fd, int audit_fd)
+    const int spares[6], int keys_fd, int audit_fd)
 {
 	static const enum proc_id clients[] = {
 		PROC_COURIER, PROC_INSPECT, PROC_LINK, PROC_DESK,
@@ -176,6 +176,8 @@ world_child(struct world *w, long kill_at, const int client_fds[PROC_COUNT],
 		sp->tick_ms = w->tick_ms;
 	for (i = 0; i < sizeof(clients) / sizeof(clients[0]); i++)
 		spool_add_client(sp, clients[i], client_fds[clients[i]]);
+	for (i = 0; i < 6; i++)
+		spool_add_client(sp, PROC_INSPECT, spares[i]);
 	ev_loop_run(loop);
 	_exit(0);
 }
@@ -196,13 +198,18 @@ world_start(struct world *w, long kill_at)
 	static const enum proc_id clients[] = {
 		PROC_COURIER, PROC_INSPECT, PROC_LINK, PROC_DESK,
 	};
-	int theirs[PROC_COUNT], pair[2], keys_fd, audit_fd;
+	int theirs[PROC_COUNT], spares[6], pair[2], keys_fd, audit_fd;
 	size_t i;
 
 	for (i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
 		world_pair(pair);
 		w->fds[clients[i]] = pair[0];
 		theirs[clients[i]] = pair[1];
+	}
+	for (i = 0; i < 6; i++) {
+		world_pair(pair);
+		w->spare[i] = pair[0];
+		spares[i] = pair[1];
 	}
 	world_pair(pair);
 	w->keys_fd = pair[0];
@@ -216,12 +223,16 @@ world_start(struct world *w, long kill_at)
 	if (w->pid == 0) {
 		for (i = 0; i < sizeof(clients) / sizeof(clients[0]); i++)
 			close(w->fds[clients[i]]);
+		for (i = 0; i < 6; i++)
+			close(w->spare[i]);
 		close(w->keys_fd);
 		close(w->audit_fd);
-		world_child(w, kill_at, theirs, keys_fd, audit_fd);
+		world_child(w, kill_at, theirs, spares, keys_fd, audit_fd);
 	}
 	for (i = 0; i < sizeof(clients) / sizeof(clients[0]); i++)
 		close(theirs[clients[i]]);
+	for (i = 0; i < 6; i++)
+		close(spares[i]);
 	close(keys_fd);
 	close(audit_fd);
 	w->is_up = true;
@@ -260,6 +271,11 @@ world_reap(struct world *w, int *status)
 		if (w->fds[i] != -1)
 			close(w->fds[i]);
 		w->fds[i] = -1;
+	}
+	for (i = 0; i < 6; i++) {
+		if (w->spare[i] != -1)
+			close(w->spare[i]);
+		w->spare[i] = -1;
 	}
 	close(w->keys_fd);
 	close(w->audit_fd);
@@ -1088,6 +1104,20 @@ world_inspect(struct world *w, struct spool_inspect *out)
 	if (err == GW_OK)
 		memcpy(out, msg.body, sizeof(*out));
 	return err;
+}
+
+void
+world_next_inspect(struct world *w)
+{
+	int i;
+
+	/* The other world's child may have inherited a copy of it. */
+	shutdown(w->fds[PROC_INSPECT], SHUT_RDWR);
+	close(w->fds[PROC_INSPECT]);
+	for (i = 0; w->spare[i] == -1; i++)
+		ck_assert_int_lt(i, 5);
+	w->fds[PROC_INSPECT] = w->spare[i];
+	w->spare[i] = -1;
 }
 
 enum gw_err

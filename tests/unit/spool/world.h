@@ -52,6 +52,7 @@ struct world {
 	int fault;		/* enum world_fault of the kill_at-th call */
 	pid_t pid;
 	int fds[PROC_COUNT];	/* ours of the clients' channels */
+	int spare[6];		/* more inspects, that come one after another */
 	int keys_fd, audit_fd;
 	pthread_t keys_thread, audit_thread;
 	bool is_up;
@@ -136,6 +137,7 @@ enum gw_err world_done(struct world *, struct slot *,
 
 /* Inspect's: take one, say it is done. */
 enum gw_err world_inspect(struct world *, struct spool_inspect *out);
+void world_next_inspect(struct world *); /* it dies; the next one serves */
 enum gw_err world_inspected(struct world *, const struct key_ref *,
     uint32_t failed);
 
