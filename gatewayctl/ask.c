@@ -20,7 +20,7 @@
 #define YAML_MAX (256u << 10)
 #define ERRORS_MAX 65536
 
-/* --- where it is ----------------------------------------------------------- */
+/* --- where it is -------------------------------------------------------- */
 
 static bool
 ask_scan_state_dir(const char *text, char out[POLICY_PATH_LEN])
@@ -98,7 +98,7 @@ ask_state_dir(const struct options *o, char out[POLICY_PATH_LEN])
 	return err;
 }
 
-/* --- asking ------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------- */
 
 /* Through the folder's fd, as a socket's path may have 107 bytes only. */
 static int

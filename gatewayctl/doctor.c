@@ -12,7 +12,7 @@
 #define ENDING_MS (30 * DAY_MS)
 #define TEXT_LEN 1024
 
-/* --- telling ------------------------------------------------------------------- */
+/* --- telling ------------------------------------------------------------ */
 
 struct row_text {
 	char s[256];
@@ -59,7 +59,7 @@ doctor_tell(struct doctor *d, enum doctor_level level, const char *code,
 	d->fn(d->arg, level, code, what, next);
 }
 
-/* --- rows ---------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------- */
 
 static void
 doctor_process(struct doctor *d, const struct answer *row)

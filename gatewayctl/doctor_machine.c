@@ -22,7 +22,7 @@
 
 #define LANDLOCK_NEEDED 2
 
-/* --- this machine ---------------------------------------------------------------- */
+/* --- this machine ------------------------------------------------------- */
 
 static bool
 machine_is_database(const char *name)
@@ -158,7 +158,7 @@ doctor_machine(struct doctor *d)
 	machine_kernel(d);
 }
 
-/* --- the command -------------------------------------------------------------------- */
+/* --- the command -------------------------------------------------------- */
 
 struct findings {
 	const struct options *o;

@@ -14,7 +14,7 @@
 
 #define LINE_MAX_BYTES (1u << 20)
 
-/* --- follow: one line per entry, as it comes ----------------------------------- */
+/* --- follow: one line per entry, as it comes ---------------------------- */
 
 struct follow {
 	const struct options *o;
@@ -101,7 +101,7 @@ history_follow_run(const struct options *o, const struct menu_row *row)
 	return code;
 }
 
-/* --- export -------------------------------------------------------------------- */
+/* --- export ------------------------------------------------------------- */
 
 /*
  * Columns of the CSV: what a reader of the log may ask for.  Field 0: not
@@ -261,7 +261,7 @@ history_export_run(const struct options *o, const struct menu_row *row)
 	return code;
 }
 
-/* --- verify ------------------------------------------------------------------------ */
+/* --- verify ------------------------------------------------------------- */
 
 /* gateway-verify stands beside us, or is found by PATH. */
 static void

@@ -112,7 +112,7 @@ const struct menu_row menu_table[] = {
 };
 const int menu_count = (int)(sizeof(menu_table) / sizeof(menu_table[0]));
 
-/* --- finding ---------------------------------------------------------------- */
+/* --- finding ------------------------------------------------------------ */
 
 static bool
 menu_is_first(const char *word)
@@ -202,7 +202,7 @@ menu_find(struct options *o)
 	return menu_options_ok(o, row) ? row : NULL;
 }
 
-/* --- help --------------------------------------------------------------------- */
+/* --- help --------------------------------------------------------------- */
 
 static void
 menu_put_row(const struct options *o, const struct menu_row *row, FILE *out)

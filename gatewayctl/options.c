@@ -49,7 +49,7 @@ options_help(enum options_bit bit, bool is_en)
 	return is_en ? rows[bit].en : rows[bit].ja;
 }
 
-/* --- the command line ------------------------------------------------------ */
+/* --- the command line --------------------------------------------------- */
 
 /* Japanese unless the environment asks for another language. */
 static bool
@@ -118,7 +118,7 @@ options_parse(int argc, char **argv, struct options *out)
 	return GW_OK;
 }
 
-/* --- values ----------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------- */
 
 static bool
 options_ago(const char *text, uint64_t *ms_out)

@@ -16,7 +16,7 @@
 #define CARD_MAX 2048
 #define SECRET_LEN 32
 
-/* --- our card ---------------------------------------------------------------- */
+/* --- our card ----------------------------------------------------------- */
 
 struct card_arg {
 	uint8_t bytes[CARD_MAX];
@@ -84,7 +84,7 @@ pair_card_run(const struct options *o, const struct menu_row *row)
 	return pair_write_card(o, &card);
 }
 
-/* --- the peer's card ------------------------------------------------------------ */
+/* --- the peer's card ---------------------------------------------------- */
 
 /* One line from the terminal, not shown; false at end of file. */
 static bool

@@ -63,7 +63,7 @@ send_take_row(void *arg, struct answer *row)
 	send_copy(row, F_COMPLETE, s->complete, sizeof(s->complete));
 }
 
-/* --- the folder ------------------------------------------------------------ */
+/* --- the folder --------------------------------------------------------- */
 
 static enum answer_exit
 send_check_flow(const struct send *s)
@@ -116,7 +116,7 @@ send_open_folder(struct send *s)
 	    SAY(s->o, err_text_ja(err), err_text_en(err)));
 }
 
-/* --- one file ----------------------------------------------------------------- */
+/* --- one file ----------------------------------------------------------- */
 
 /* Names that intake passes over: people would wait for nothing. */
 static bool
@@ -271,7 +271,7 @@ send_file(const struct send *s, const char *path)
 	return ANSWER_DONE;
 }
 
-/* --- all --------------------------------------------------------------------------- */
+/* --- all ---------------------------------------------------------------- */
 
 static enum answer_exit
 send_all(struct send *s)

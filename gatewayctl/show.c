@@ -11,7 +11,7 @@
 #define LINE_MAX_BYTES (512u << 20) /* JSON of one transfer with its files */
 #define CELL_WIDTH 44
 
-/* --- words ------------------------------------------------------------------ */
+/* --- words -------------------------------------------------------------- */
 
 struct word {
 	const char *word, *ja, *en;
@@ -149,7 +149,7 @@ show_json(struct json *json, const struct answer_value *v)
 	}
 }
 
-/* --- JSON ----------------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------------- */
 
 static const char *
 show_row_word(enum answer_row row)
@@ -219,7 +219,7 @@ show_json_row(struct show *s, struct answer *row)
 	s->open = row->row;
 }
 
-/* --- tables ---------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------- */
 
 /* Columns of a table per kind of row; reasons by language. */
 struct layout {
@@ -348,7 +348,7 @@ show_table_row(struct show *s, struct answer *row,
 		show_cell(s, row, fields[i]);
 }
 
-/* --- blocks ----------------------------------------------------------------------- */
+/* --- blocks ------------------------------------------------------------- */
 
 static bool
 show_is_other_language(const struct options *o, enum answer_field f)
@@ -434,7 +434,7 @@ show_text_row(struct show *s, struct answer *row)
 	buf_clear(&text);
 }
 
-/* --- entry -------------------------------------------------------------------------- */
+/* --- entry -------------------------------------------------------------- */
 
 void
 show_init(struct show *s, const struct options *o, FILE *out)

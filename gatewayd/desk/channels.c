@@ -111,7 +111,7 @@ channels_list(struct conn *conn)
 	    channels_on_list, 0);
 }
 
-/* --- freeze and new epoch ---------------------------------------------- */
+/* --- freeze and new epoch ----------------------------------------------- */
 
 static void
 channels_on_poked(struct conn *conn, uint32_t tag, struct ipc_msg *msg)

@@ -32,7 +32,7 @@ conn_is_en(const struct conn *conn)
 	return conn->req != NULL && conn->req->lang == REQUEST_EN;
 }
 
-/* --- leaving ---------------------------------------------------------- */
+/* --- leaving ------------------------------------------------------------ */
 
 static void
 conn_free(struct conn *conn)
@@ -97,7 +97,7 @@ conn_drop_all(struct desk *desk)
 	desk->tick = NULL;
 }
 
-/* --- answering -------------------------------------------------------- */
+/* --- answering ---------------------------------------------------------- */
 
 /* Send what the socket takes; false: the client is gone. */
 static bool
@@ -216,7 +216,7 @@ conn_fail(struct conn *conn, enum gw_err err, uint16_t reason)
 		conn_end(conn, code, err_text_ja(err), err_text_en(err));
 }
 
-/* --- asking ----------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------- */
 
 static void
 conn_refuse(struct conn *conn, enum gw_err err)
@@ -302,7 +302,7 @@ conn_new(struct desk *desk, int fd, uint32_t uid)
 	desk->conn_count++;
 }
 
-/* --- accepting -------------------------------------------------------- */
+/* --- accepting ---------------------------------------------------------- */
 
 static bool
 conn_has_room(const struct desk *desk, uint32_t uid)

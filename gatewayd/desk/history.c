@@ -44,7 +44,7 @@ history_free(void *arg)
 	mem_free(h);
 }
 
-/* --- one entry ----------------------------------------------------------- */
+/* --- one entry ---------------------------------------------------------- */
 
 static bool
 history_wants(const struct request *req, const struct audit_record *r)
@@ -157,7 +157,7 @@ history_put(struct conn *conn, uint64_t index, const struct audit_record *r)
 	conn_row_send(conn);
 }
 
-/* --- pieces ----------------------------------------------------------------- */
+/* --- pieces ------------------------------------------------------------- */
 
 /* Show what the piece still holds; GW_EAGAIN: wait for the client. */
 static enum gw_err

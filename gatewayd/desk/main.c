@@ -38,7 +38,7 @@ struct app {
 	int dirs[PROC_DIRS_MAX];
 };
 
-/* --- the control socket ---------------------------------------------------- */
+/* --- the control socket ------------------------------------------------- */
 
 /*
  * In the run folder, which belongs to us alone, so the name is ours to take
@@ -73,7 +73,7 @@ app_make_socket(void *arg)
 	app->desk.listen_fd = fd;
 }
 
-/* --- siblings ---------------------------------------------------------------- */
+/* --- siblings ----------------------------------------------------------- */
 
 static void
 app_on_closed(void *arg, struct ipc_chan *chan)
@@ -122,7 +122,7 @@ app_on_other(void *arg, struct ipc_msg *msg)
 	call_on_parent(&app->desk, msg);
 }
 
-/* --- start --------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------- */
 
 static void
 app_sandbox(struct app *app)

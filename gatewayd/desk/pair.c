@@ -10,7 +10,7 @@
 #include "gatewayd/desk/call.h"
 #include "gatewayd/desk/handlers.h"
 
-/* --- our card ------------------------------------------------------------ */
+/* --- our card ----------------------------------------------------------- */
 
 static void
 pair_put_card(struct conn *conn, const struct keys_card *card)
@@ -144,7 +144,7 @@ pair_card(struct conn *conn)
 	pair_want_card(conn, false, pair_on_card);
 }
 
-/* --- lists ----------------------------------------------------------------- */
+/* --- lists -------------------------------------------------------------- */
 
 static void
 pair_put_info(struct conn *conn, const struct keys_info *info)
@@ -208,7 +208,7 @@ pair_keys(struct conn *conn)
 	call_send(conn, DESK_KEYS, KEYS_LIST, NULL, 0, pair_on_infos, 0);
 }
 
-/* --- accepting a peer -------------------------------------------------------- */
+/* --- accepting a peer --------------------------------------------------- */
 
 static void
 pair_on_poked(struct conn *conn, uint32_t tag, struct ipc_msg *msg)

@@ -52,7 +52,8 @@ const struct permit_row permit_table[] = {
 	{VERB_QUARANTINE_LIST, WATCHERS, 0, FILTERS, false, transfers_list},
 	{VERB_QUARANTINE_SHOW, WATCHERS, NUMBER, 0, false, transfers_show},
 	{VERB_CHANNEL_LIST, STAFF, 0, 0, false, channels_list},
-	{VERB_CHANNEL_FREEZE, OFFICER | ADMIN, CHANNEL, 0, true, channels_freeze},
+	{VERB_CHANNEL_FREEZE, OFFICER | ADMIN, CHANNEL, 0, true,
+	    channels_freeze},
 	{VERB_CHANNEL_NEW_EPOCH, OFFICER, CHANNEL, 0, true,
 	    channels_new_epoch},
 	{VERB_PAIR_INIT, ADMIN, 0, ARG_BIT(ARG_BENCH), true, pair_init},
@@ -80,7 +81,7 @@ permit_find(enum request_verb verb)
 	return NULL;
 }
 
-/* --- refusals --------------------------------------------------------- */
+/* --- refusals ----------------------------------------------------------- */
 
 struct denial {
 	char ja[512], en[512];

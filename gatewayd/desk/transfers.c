@@ -20,9 +20,9 @@
 /*
  * Lists of transfers.  A page of rows comes from spool; where names are
  * wanted and this person may see them, keys is asked for the whole page at
- * once (and logs each view; see views.h), then each row is shown in turn: the transfer,
- * its files (the manifest from spool, decrypted here, joined with what keys
- * knows of each body), and for show its steps.
+ * once (and logs each view; see views.h).  Then each row is shown in turn:
+ * the transfer, its files (the manifest from spool, decrypted here, joined
+ * with what keys knows of each body), and for show its steps.
  */
 #define PAGE 64
 #define LIMIT_DEFAULT 100
@@ -89,7 +89,7 @@ list_has_keys(const struct spool_row *row)
 	    row->state != ST_ERASED;
 }
 
-/* --- the next row ----------------------------------------------------------- */
+/* --- the next row ------------------------------------------------------- */
 
 static void
 list_end(struct conn *conn)
@@ -156,7 +156,7 @@ list_row(struct conn *conn)
 		list_next(conn);
 }
 
-/* --- files ------------------------------------------------------------------ */
+/* --- files -------------------------------------------------------------- */
 
 /* All files shown: go on. */
 static void
@@ -297,7 +297,7 @@ list_files(struct conn *conn)
 		list_ask_infos(conn);
 }
 
-/* --- steps ------------------------------------------------------------------- */
+/* --- steps -------------------------------------------------------------- */
 
 static void
 list_on_steps(struct conn *conn, uint32_t tag, struct ipc_msg *msg)
@@ -326,7 +326,7 @@ list_steps(struct conn *conn)
 	    list_on_steps, 0);
 }
 
-/* --- pages ------------------------------------------------------------------- */
+/* --- pages -------------------------------------------------------------- */
 
 static void
 list_on_view(struct conn *conn, uint32_t tag, struct ipc_msg *msg)

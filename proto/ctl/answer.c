@@ -64,7 +64,7 @@ answer_label_en(enum answer_field field)
 	return row != NULL ? row->en : NULL;
 }
 
-/* --- writing ---------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------ */
 
 void
 answer_row_put(struct buf *out, enum answer_row row)
@@ -172,7 +172,7 @@ answer_end_put(struct buf *out, enum answer_exit code, const char *text)
 	put_utf8(out, text, len);
 }
 
-/* --- reading ---------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------ */
 
 static enum gw_err
 open_end(struct rd *rd, struct answer *out)

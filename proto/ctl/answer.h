@@ -167,7 +167,7 @@ const char *answer_json(enum answer_field);
 const char *answer_label_ja(enum answer_field);
 const char *answer_label_en(enum answer_field);
 
-/* --- writing: one datagram per buf ------------------------------------ */
+/* --- writing: one datagram per buf -------------------------------------- */
 
 void answer_row_put(struct buf *, enum answer_row);
 void answer_text_put(struct buf *, enum answer_field, const char *);
@@ -180,7 +180,7 @@ void answer_bool_put(struct buf *, enum answer_field, bool);
 void answer_bytes_put(struct buf *, enum answer_field, const void *, size_t);
 void answer_end_put(struct buf *, enum answer_exit, const char *text);
 
-/* --- reading ---------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------ */
 
 struct answer_value {
 	enum answer_field field;

@@ -57,7 +57,7 @@ request_verb_word(enum request_verb verb)
 	return "?";
 }
 
-/* --- writing ---------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------ */
 
 static void
 put_arg(struct buf *out, const struct arg_row *row, const uint8_t *member)
@@ -114,7 +114,7 @@ request_encode(const struct request *req, struct buf *out)
 	return GW_EINVAL;
 }
 
-/* --- reading ---------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------ */
 
 static bool
 text_ok(const uint8_t *p, size_t len)

@@ -202,8 +202,8 @@ START_TEST(test_fill_refuses)
 		"transfers list --state nonsense", "transfers list --side up",
 		"transfers list --limit -1", "transfers list --limit 5x",
 		"transfers list --since nonsense", "log search --event x",
-		"transfers list --flow aaaaaaaaaabbbbbbbbbbccccccccccdddddddddde"
-		"eeeeeeeee",
+		("transfers list --flow "
+		    "too-long-by-one-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
 	};
 	struct request req;
 	struct options o;
@@ -218,7 +218,7 @@ START_TEST(test_fill_refuses)
 }
 END_TEST
 
-/* --- menu, help and manual page tell the same ---------------------------------- */
+/* --- menu, help and manual page tell the same --------------------------- */
 
 static char *
 load_page(void)
