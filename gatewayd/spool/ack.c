@@ -173,7 +173,7 @@ ack_refuse(struct spool *sp, struct wait *w, enum gw_err err)
 }
 
 bool
-rx_serve_ack(struct spool *sp, struct wait *w)
+ack_serve(struct spool *sp, struct wait *w)
 {
 	struct channel *ch = spool_channel(sp, w->ask.ack.channel);
 	struct keys_ack_sign ask = {0};
@@ -203,7 +203,7 @@ rx_serve_ack(struct spool *sp, struct wait *w)
 }
 
 void
-rx_ack_next(struct spool *sp, struct client *client, struct ipc_msg *msg)
+ack_next(struct spool *sp, struct client *client, struct ipc_msg *msg)
 {
 	struct spool_ack_next ask;
 

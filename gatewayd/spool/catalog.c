@@ -236,7 +236,7 @@ catalog_settings(struct catalog *cat)
 	catalog_exec(cat, "PRAGMA journal_mode=WAL");
 	catalog_exec(cat, "PRAGMA synchronous=FULL");
 	catalog_exec(cat, "PRAGMA temp_store=MEMORY");
-	catalog_exec(cat, "PRAGMA cache_size=-65536");
+	catalog_exec(cat, "PRAGMA cache_size=-32768");
 	catalog_exec(cat, "PRAGMA mmap_size=0");
 	catalog_exec(cat, "PRAGMA trusted_schema=OFF");
 	/* 4 MiB of WAL before it is copied back. */

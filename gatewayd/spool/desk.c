@@ -9,6 +9,7 @@
 #include "gatewayd/spool/handlers.h"
 #include "gatewayd/spool/life.h"
 #include "gatewayd/spool/quota.h"
+#include "gatewayd/spool/timers.h"
 
 #define DESK_LIST_MAX 64
 #define DESK_STEPS_MAX 256
@@ -196,7 +197,7 @@ void
 desk_poke(struct spool *sp, struct client *client, struct ipc_msg *msg)
 {
 	quota_disk_checked(sp);
-	sp->clock_jump_ms = 0;
+	timers_clock_checked(sp);
 	sp->wants_poke = true;
 	channels_ask(sp);
 	group_status(sp, client, msg->type, msg->id, GW_OK, REASON_NONE);

@@ -32,7 +32,10 @@ handler_fn tx_next, tx_ack;
 
 /* rx.c */
 handler_fn rx_begin, rx_tables, rx_put, rx_create, rx_done, rx_progress;
-handler_fn rx_damaged, rx_ack_next;
+handler_fn rx_damaged;
+
+/* ack.c */
+handler_fn ack_next;
 
 /* desk.c */
 handler_fn desk_list, desk_steps, desk_files, desk_decide, desk_status;
@@ -45,6 +48,6 @@ handler_fn desk_poke;
 bool deliver_serve(struct spool *, struct wait *);
 bool inspect_serve(struct spool *, struct wait *);
 bool tx_serve(struct spool *, struct wait *);
-bool rx_serve_ack(struct spool *, struct wait *);
+bool ack_serve(struct spool *, struct wait *);
 
 #endif

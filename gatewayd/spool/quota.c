@@ -161,7 +161,7 @@ quota_disk_failed(struct spool *sp)
 	catalog_commit(sp->cat);
 	log_fatal("a sync of bodies failed, what was written may be lost: "
 	    "nothing of it was accepted; intake stays stopped until an "
-	    "administrator has checked the disk (gatewayctl spool check)");
+	    "administrator has checked the disk (gatewayctl reload)");
 }
 
 void

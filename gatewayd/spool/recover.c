@@ -259,5 +259,5 @@ recover_run(struct spool *sp, int audit_fd)
 	catalog_commit(sp->cat);
 	if (sp->gate.disk_failed != 0)
 		log_err("intake is stopped: a sync failed before; check the "
-		    "disk, then gatewayctl spool check");
+		    "disk, then gatewayctl reload");
 }

@@ -78,7 +78,7 @@ static const struct server_row server_rows[] = {
 	ROW(SPOOL_RX_DAMAGED, BIT(PROC_LINK),
 	    sizeof(struct spool_rx_progress), 0, 0, 0, rx_damaged),
 	ROW(SPOOL_ACK_NEXT, BIT(PROC_LINK), sizeof(struct spool_ack_next), 0,
-	    0, 0, rx_ack_next),
+	    0, 0, ack_next),
 	ROW(SPOOL_LINK_STATE, BIT(PROC_LINK), sizeof(struct spool_link_state),
 	    0, 0, 0, channels_link_state),
 	ROW(SPOOL_LIST, BIT(PROC_DESK), sizeof(struct spool_list), 0, 0, 0,
@@ -336,7 +336,7 @@ spool_serve(struct spool *sp, struct wait *w)
 	case SPOOL_TX_NEXT:
 		return tx_serve(sp, w);
 	case SPOOL_ACK_NEXT:
-		return rx_serve_ack(sp, w);
+		return ack_serve(sp, w);
 	default:
 		log_panic("no such wait: 0x%x", w->type);
 	}

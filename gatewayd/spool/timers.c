@@ -31,6 +31,15 @@ clock_audit(struct spool *sp, uint16_t reason, int64_t jump_ms)
 	group_audit(sp, &a);
 }
 
+void
+timers_clock_checked(struct spool *sp)
+{
+	if (sp->clock_jump_ms == 0)
+		return;
+	clock_audit(sp, REASON_NONE, sp->clock_jump_ms);
+	sp->clock_jump_ms = 0;
+}
+
 /* Nothing expires and nothing is erased by a clock that jumped. */
 static void
 clock_look(struct spool *sp)
@@ -48,10 +57,8 @@ clock_look(struct spool *sp)
 		return;
 	}
 	if (sp->clock_jump_ms != 0 &&
-	    sp->watch.mono_ms - sp->jump_mono_ms >= CLOCK_STEADY_MS) {
-		clock_audit(sp, REASON_NONE, sp->clock_jump_ms);
-		sp->clock_jump_ms = 0;
-	}
+	    sp->watch.mono_ms - sp->jump_mono_ms >= CLOCK_STEADY_MS)
+		timers_clock_checked(sp);
 }
 
 static void

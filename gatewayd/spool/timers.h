@@ -11,6 +11,9 @@
 void timers_start(struct spool *);
 void timers_stop(struct spool *);
 
+/* An administrator has looked at the clock. */
+void timers_clock_checked(struct spool *);
+
 /* retain.c: erase what is due, a few at a time; never with a bad clock. */
 void retain_run(struct spool *);
 

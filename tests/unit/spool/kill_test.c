@@ -23,7 +23,7 @@
 #define TRANSFERS 3
 
 /* Every step-th call from the first-th on; --step 1: all of them. */
-static long step = 16, first = 1;
+static long step = 24, first = 1;
 
 static struct world low, high;
 static bool has_inspect[2];	/* an INSPECT is open at low, high */
