@@ -167,5 +167,5 @@ main(void)
 		.max_fds = FDS_MAX,
 	};
 
-	return worker_main(&ops);
+	worker_main(&ops);
 }

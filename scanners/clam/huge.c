@@ -22,6 +22,7 @@ struct huge_range {
 	uintptr_t start, end;
 };
 
+#ifndef GW_SANITIZED
 static int
 huge_find(struct huge_range *out, int max)
 {
@@ -66,10 +67,15 @@ huge_collapse_range(const struct huge_range *range)
 	}
 	return done;
 }
+#endif
 
 void
 huge_collapse(void)
 {
+#ifdef GW_SANITIZED
+	/* The shadow memory of a sanitizer is terabytes of mappings. */
+	log_info("no huge pages: sanitizer build");
+#else
 	static struct huge_range ranges[HUGE_RANGES_MAX];
 	unsigned done = 0;
 	int i, count;
@@ -78,4 +84,5 @@ huge_collapse(void)
 	for (i = 0; i < count; i++)
 		done += huge_collapse_range(&ranges[i]);
 	log_info("%u huge pages hold the engine", done);
+#endif
 }

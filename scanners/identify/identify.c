@@ -47,5 +47,5 @@ main(void)
 		.memory_bytes = 256u << 20,
 	};
 
-	return worker_main(&ops);
+	worker_main(&ops);
 }

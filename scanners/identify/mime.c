@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <magic.h>
 
@@ -85,13 +83,8 @@ static const struct {
 void
 mime_prepare(void)
 {
-	/*
-	 * libmagic prints the dates of compound documents with ctime(), which
-	 * would open the time zone's file inside the sandbox.
-	 */
-	if (setenv("TZ", "UTC0", 1) != 0)
-		log_fatal("libmagic: no memory for its time zone");
-	tzset();
+	if (mime_magic != NULL)
+		return;
 	mime_magic = magic_open(MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS |
 	    MAGIC_NO_CHECK_TEXT | MAGIC_NO_CHECK_CSV |
 	    MAGIC_NO_CHECK_TOKENS | MAGIC_NO_CHECK_ENCODING |

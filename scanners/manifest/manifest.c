@@ -77,5 +77,5 @@ main(void)
 		.memory_bytes = 512u << 20,
 	};
 
-	return worker_main(&ops);
+	worker_main(&ops);
 }

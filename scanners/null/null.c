@@ -43,5 +43,5 @@ main(void)
 		.memory_bytes = 64u << 20,
 	};
 
-	return worker_main(&ops);
+	worker_main(&ops);
 }

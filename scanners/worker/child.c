@@ -260,8 +260,9 @@ child_narrow(const struct child_job *job, int slot_fd)
 
 	sandbox_join(calls, CHILD_CALLS_MAX, &count, child_calls,
 	    child_call_count);
-	sandbox_join(calls, CHILD_CALLS_MAX, &count, ops->calls,
-	    ops->call_count);
+	if (ops->call_count > 0)
+		sandbox_join(calls, CHILD_CALLS_MAX, &count, ops->calls,
+		    ops->call_count);
 	if (sandbox_narrow(&spec, calls, count) != GW_OK)
 		_exit(2);
 }

@@ -181,8 +181,9 @@ start_sandbox(struct start *s)
 	    sandbox_narrow_call_count);
 	sandbox_join(calls, WORKER_CALLS_MAX, &count, start_calls,
 	    COUNT(start_calls));
-	sandbox_join(calls, WORKER_CALLS_MAX, &count, s->ops->calls,
-	    s->ops->call_count);
+	if (s->ops->call_count > 0)
+		sandbox_join(calls, WORKER_CALLS_MAX, &count, s->ops->calls,
+		    s->ops->call_count);
 	if (s->ops->slot_bytes != 0) {
 		sandbox_join(calls, WORKER_CALLS_MAX, &count,
 		    start_slot_calls, COUNT(start_slot_calls));
@@ -236,7 +237,7 @@ start_load_policy(struct start *s)
 	s->slot_bytes = start_slot_bytes(s);
 }
 
-int
+_Noreturn void
 worker_main(const struct worker_ops *ops)
 {
 	static struct start start;
@@ -275,5 +276,6 @@ worker_main(const struct worker_ops *ops)
 	ipc_chan_free(control);
 	ev_loop_free(loop);
 	policy_unmap(start.policy);
-	return 0;
+	/* No exit handlers: libraries' would take engines apart for seconds. */
+	_exit(0);
 }

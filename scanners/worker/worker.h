@@ -54,7 +54,7 @@ struct worker_ops {
 };
 
 /* Run the zygote of ops until told to stop; the program's main. */
-int worker_main(const struct worker_ops *);
+_Noreturn void worker_main(const struct worker_ops *);
 
 /* --- for scan ------------------------------------------------------------ */
 

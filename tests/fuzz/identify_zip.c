@@ -20,7 +20,8 @@ read_bytes(void *arg, void *buf, size_t len, uint64_t off, size_t *got_out)
 		len = 0;
 	else if (len > b->len - (size_t)off)
 		len = b->len - (size_t)off;
-	memcpy(buf, b->data + off, len);
+	if (len > 0)
+		memcpy(buf, b->data + off, len);
 	*got_out = len;
 	return GW_OK;
 }

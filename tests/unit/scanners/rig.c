@@ -88,7 +88,7 @@ become_zygote(const struct rig_setup *setup, int control)
 		execl(setup->program, setup->program, (char *)NULL);
 		_exit(9);
 	}
-	_exit(worker_main(setup->ops));
+	worker_main(setup->ops);
 }
 
 static enum policy_stage
