@@ -553,10 +553,10 @@ def catalogue(ctx):
     refill(ctx, many, entries)
     note = "" if entries == 1_000_000 else f"with {entries} entries"
     cost(ctx, few, many, note)
-    one_mib(ctx, many, "pss_mib_zone_1e6")
     restart(ctx, many, note)
     if note:
         ctx.report.notes["pss_mib_zone_1e6"] = note
+    one_mib(ctx, many, "pss_mib_zone_1e6")
     ctx.close_pair("many")
 
 

@@ -87,13 +87,19 @@ class Group:
         """Whoever is left in it is ended."""
         if self.path is None:
             return
-        try:
-            if self.pids():
+        wait_gone(self.pids, 2)
+        if self.pids():
+            try:
                 (self.path / "cgroup.kill").write_text("1")
-                wait_gone(self.pids, 10)
-            self.path.rmdir()
-        except OSError:
-            pass
+            except OSError:
+                pass
+            wait_gone(self.pids, 10)
+        for _ in range(20):     # busy for a moment after the last one ended
+            try:
+                self.path.rmdir()
+                break
+            except OSError:
+                time.sleep(0.05)
         self.path = None
 
 
