@@ -86,8 +86,8 @@ command_number(const struct options *o, struct request *req)
 	command_fail(o, ANSWER_USAGE, err == GW_EHASH ?
 	    SAY(o, "受付番号 %s の検査数字が合いません。打ち間違いを確かめてく"
 	    "ださい", "the check digit of %s does not fit: mistyped?") :
-	    SAY(o, "%s は受付番号ではありません(例: I20260401-00017-7)",
-	    "%s is not a receipt number (such as I20260401-00017-7)"),
+	    SAY(o, "%s は受付番号ではありません(例: I20260401-00017-3)",
+	    "%s is not a receipt number (such as I20260401-00017-3)"),
 	    o->args[0]);
 	return false;
 }

@@ -21,7 +21,7 @@ number_check_step(unsigned product, unsigned digit)
 static unsigned
 number_check(char letter, const char *day, const char *count)
 {
-	unsigned value = (unsigned)(letter - 'A') + 10;
+	unsigned value = (unsigned)(letter - 'A');
 	unsigned product = 10;
 
 	product = number_check_step(product, value / 10);

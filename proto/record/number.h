@@ -10,7 +10,7 @@
  * Receipt number, "I20260401-00017-3": letter of the zone that took the
  * transfer in, JST day, running number of that day (five digits, six above
  * 99,999), and a check digit: ISO 7064 MOD 11,10 over the letter's value
- * (A = 10 ... Z = 35, two digits), the day and the running number as
+ * (A = 00 ... Z = 25, two digits), the day and the running number as
  * written.  It finds every single wrong digit and nearly every swap of
  * neighbours.
  */

@@ -15,7 +15,7 @@ START_TEST(test_row)
 
 	buf_init(&buf, ANSWER_MAX);
 	answer_row_put(&buf, ROW_TRANSFER);
-	answer_text_put(&buf, F_NUMBER, "I20260401-00017-7");
+	answer_text_put(&buf, F_NUMBER, "I20260401-00017-3");
 	answer_textn_put(&buf, F_FLOW, "text\0junk", 9);
 	answer_uint_put(&buf, F_SIZE, UINT64_MAX);
 	answer_int_put(&buf, F_CLOCK_JUMP, -7);

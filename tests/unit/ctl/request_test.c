@@ -14,7 +14,7 @@ fill(struct request *r)
 	memset(r, 0, sizeof(*r));
 	r->verb = VERB_PAIR_ACCEPT;
 	r->lang = REQUEST_EN;
-	strcpy(r->number, "I20260401-00017-7");
+	strcpy(r->number, "I20260401-00017-3");
 	strcpy(r->flow, "text-data");
 	strcpy(r->channel, "internet-lgwan");
 	strcpy(r->comment, "内容を確認しました");

@@ -7,7 +7,7 @@
 
 #include "tests/unit/desk/world.h"
 
-#define NUMBER "I20260401-00017-7"
+#define NUMBER "I20260401-00017-3"
 
 /* --- decisions ---------------------------------------------------------- */
 

@@ -122,8 +122,8 @@ START_TEST(test_decision_is_carried_through)
 	struct world *w = world_new();
 	int fd = client(w, OFFICER), turn;
 
-	world_add(w, "I20260401-00017-7", STAFF, ST_HELD);
-	strcpy(req.number, "I20260401-00017-7");
+	world_add(w, "I20260401-00017-3", STAFF, ST_HELD);
+	strcpy(req.number, "I20260401-00017-3");
 	req.has = ARG_BIT(ARG_NUMBER);
 	ask(fd, &req);
 	for (turn = 0; turn < 1000 && w->decisions == 0; turn++)

@@ -10,7 +10,7 @@
 
 #include "tests/unit/desk/world.h"
 
-#define NUMBER "I20260401-00017-7"
+#define NUMBER "I20260401-00017-3"
 
 static const char *const one[] = {"申請書 ①.csv"};
 

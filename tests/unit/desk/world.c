@@ -624,7 +624,7 @@ world_verb(struct world *w, uint32_t uid, enum request_verb verb)
 	case VERB_TRANSFERS_RETURN: case VERB_TRANSFERS_REVOKE:
 	case VERB_HOLDS_SHOW: case VERB_HOLDS_RELEASE:
 	case VERB_HOLDS_REJECT: case VERB_QUARANTINE_SHOW:
-		strcpy(req->number, "I20260401-00017-7");
+		strcpy(req->number, "I20260401-00017-3");
 		req->has = ARG_BIT(ARG_NUMBER);
 		break;
 	case VERB_CHANNEL_FREEZE: case VERB_CHANNEL_NEW_EPOCH:

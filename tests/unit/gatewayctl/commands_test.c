@@ -239,11 +239,11 @@ START_TEST(test_number)
 	    ANSWER_USAGE);
 	answer_end_put(stage_frame(&s), ANSWER_DONE, "");
 	stage_serve(&s);
-	ck_assert_int_eq(run(&s, "holds", "release", "i20260401-00017-7",
+	ck_assert_int_eq(run(&s, "holds", "release", "i20260401-00017-3",
 	    "--comment", "確認済", NULL), ANSWER_DONE);
 	asked(&s, &req);
 	ck_assert_int_eq(req.verb, VERB_HOLDS_RELEASE);
-	ck_assert_str_eq(req.number, "I20260401-00017-7");
+	ck_assert_str_eq(req.number, "I20260401-00017-3");
 	ck_assert_str_eq(req.comment, "確認済");
 	stage_clear(&s);
 }

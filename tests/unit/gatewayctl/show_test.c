@@ -128,12 +128,12 @@ START_TEST(test_table)
 	const char *text;
 
 	begin(&s, false, false);
-	put_transfer(&s, "I20260401-00017-7", "held");
+	put_transfer(&s, "I20260401-00017-3", "held");
 	put_transfer(&s, "I20260401-00018-1", "confirmed");
 	text = finish(&s);
 	ck_assert_ptr_nonnull(strstr(text, "受付番号           側      状態"));
 	ck_assert_ptr_nonnull(strstr(text,
-	    "I20260401-00017-7  送り側  保留          -"));
+	    "I20260401-00017-3  送り側  保留          -"));
 	/* The word of a state, not of a verdict. */
 	ck_assert_ptr_nonnull(strstr(text, "相手側に到着"));
 	ck_assert_ptr_nonnull(strstr(text, "2.0 KiB"));
