@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #include "gatewayd/spool/ask.h"
+#include "gatewayd/spool/channels.h"
 #include "gatewayd/spool/held.h"
 #include "gatewayd/spool/life.h"
 #include "gatewayd/spool/object.h"
@@ -243,7 +244,9 @@ ask_keep_sealed(struct spool *sp, const struct transfer *t,
 		log_fatal("a parcel object cannot be stored: %s",
 		    err_text_en(err));
 	catalog_parcel_add(sp->cat, &p);
-	if (ch->row.epoch == s->epoch && s->seq > ch->row.sealed_seq) {
+	if (ch->row.epoch != s->epoch) {
+		channels_ask(sp);
+	} else if (s->seq > ch->row.sealed_seq) {
 		ch->row.sealed_seq = s->seq;
 		ch->is_dirty = true;
 	}

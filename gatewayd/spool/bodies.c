@@ -39,7 +39,7 @@ static enum gw_err
 bodies_copy(struct spool *sp, const struct collect *c, int *fd_out,
     int64_t *bad_out)
 {
-	uint8_t *copy = mem_alloc(STORE_SMALL_MAX);
+	uint8_t *copy = mem_alloc((size_t)c->bytes);
 	uint64_t off = 0;
 	enum gw_err err;
 	uint32_t i;
@@ -47,14 +47,13 @@ bodies_copy(struct spool *sp, const struct collect *c, int *fd_out,
 
 	err = io_memfd("bodies", &fd);
 	for (i = 0; i < c->count && err == GW_OK; i++) {
-		err = store_get(sp->store, &c->rows[i].place, copy);
+		err = store_get(sp->store, &c->rows[i].place, copy + off);
 		if (err != GW_OK)
 			*bad_out = c->rows[i].index;
-		else
-			err = io_pwrite_full(fd, copy,
-			    (size_t)c->rows[i].place.len, off);
 		off += c->rows[i].place.len;
 	}
+	if (err == GW_OK)
+		err = io_write_full(fd, copy, (size_t)c->bytes);
 	if (err == GW_OK)
 		err = io_seal(fd);
 	mem_free(copy);

@@ -270,6 +270,8 @@ catalog_open(int dirfd, struct catalog **out)
 		catalog_exec(cat, "COMMIT");
 	}
 	catalog_prepare(cat);
+	memset(cat->may_task, true, sizeof(cat->may_task));
+	cat->may_notice = true;
 	*out = cat;
 	return GW_OK;
 }

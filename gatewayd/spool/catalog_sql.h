@@ -136,6 +136,11 @@ struct catalog {
 	sqlite3 *db;
 	sqlite3_stmt *stmts[Q_COUNT];
 	bool is_open;	/* a transaction */
+	/*
+	 * Nothing is looked for that surely is not there: set by whoever
+	 * makes work, cleared by who looked and found none.
+	 */
+	bool may_task[TASK_COUNT], may_notice;
 };
 
 /* The statement, ready to bind. */

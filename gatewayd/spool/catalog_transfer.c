@@ -58,6 +58,14 @@ transfer_bind_name(sqlite3_stmt *s, const struct transfer *t)
 }
 
 static void
+transfer_hint(struct catalog *cat, int32_t task, bool has_notice)
+{
+	if (task > 0 && task < TASK_COUNT)
+		cat->may_task[task] = true;
+	cat->may_notice |= has_notice;
+}
+
+static void
 transfer_get(sqlite3_stmt *s, struct transfer *t)
 {
 	memset(t, 0, sizeof(*t));
@@ -118,6 +126,7 @@ catalog_add(struct catalog *cat, struct transfer *t)
 	transfer_bind_moving(s, t);
 	catalog_bind_u64(s, 5, t->side);
 	catalog_run(cat, s);
+	transfer_hint(cat, t->task, t->notice != 0);
 	t->row = sqlite3_last_insert_rowid(cat->db);
 }
 
@@ -129,6 +138,7 @@ catalog_save(struct catalog *cat, const struct transfer *t)
 	catalog_begin(cat);
 	transfer_bind_moving(s, t);
 	catalog_run(cat, s);
+	transfer_hint(cat, t->task, t->notice != 0);
 }
 
 void
@@ -165,21 +175,35 @@ bool
 catalog_next_task(struct catalog *cat, enum task task, const char *from,
     struct transfer *out)
 {
-	sqlite3_stmt *s = catalog_q(cat, Q_NEXT_TASK);
+	sqlite3_stmt *s;
 
+	if (!cat->may_task[task])
+		return false;
+	s = catalog_q(cat, Q_NEXT_TASK);
 	catalog_bind_u64(s, 1, (uint64_t)task);
 	catalog_bind_text(s, 2, from);
-	return transfer_one(cat, s, out);
+	if (transfer_one(cat, s, out))
+		return true;
+	if (from[0] == '\0')
+		cat->may_task[task] = false;
+	return false;
 }
 
 bool
 catalog_next_notice(struct catalog *cat, const char *from,
     struct transfer *out)
 {
-	sqlite3_stmt *s = catalog_q(cat, Q_NEXT_NOTICE);
+	sqlite3_stmt *s;
 
+	if (!cat->may_notice)
+		return false;
+	s = catalog_q(cat, Q_NEXT_NOTICE);
 	catalog_bind_text(s, 1, from);
-	return transfer_one(cat, s, out);
+	if (transfer_one(cat, s, out))
+		return true;
+	if (from[0] == '\0')
+		cat->may_notice = false;
+	return false;
 }
 
 void
@@ -191,6 +215,7 @@ catalog_set_task(struct catalog *cat, int64_t row, int32_t task)
 	catalog_bind_u64(s, 1, (uint64_t)row);
 	catalog_bind_u64(s, 2, (uint64_t)(int64_t)task);
 	catalog_run(cat, s);
+	transfer_hint(cat, task, false);
 }
 
 void
@@ -204,6 +229,7 @@ catalog_set_notice(struct catalog *cat, int64_t row, uint32_t notice,
 	catalog_bind_u64(s, 2, notice);
 	catalog_bind_u64(s, 3, busy);
 	catalog_run(cat, s);
+	transfer_hint(cat, TASK_NONE, notice != 0 && busy == 0);
 }
 
 static void
@@ -214,6 +240,7 @@ transfer_unmark(struct catalog *cat, enum catalog_query q, enum task task)
 	catalog_begin(cat);
 	catalog_bind_u64(s, 1, (uint64_t)-(int64_t)task);
 	catalog_run(cat, s);
+	transfer_hint(cat, (int32_t)task, false);
 }
 
 void
@@ -233,6 +260,7 @@ catalog_free_notices(struct catalog *cat)
 {
 	catalog_begin(cat);
 	catalog_run(cat, catalog_q(cat, Q_FREE_NOTICES));
+	transfer_hint(cat, TASK_NONE, true);
 }
 
 bool

@@ -13,14 +13,20 @@
 
 /* The cursor of an epoch starts before its first header. */
 static void
-channel_new_epoch(struct channel *ch)
+channel_new_epoch(struct spool *sp, struct channel *ch)
 {
+	struct parcel_row p;
+
 	ch->row.epoch = ch->keys.epoch;
 	ch->row.header_seq = 0;
 	memcpy(ch->row.header_hash, ch->keys.first_prev,
 	    sizeof(ch->row.header_hash));
 	ch->row.base_seq = 1;
 	ch->row.sealed_seq = ch->row.sent_seq = 0;
+	/* Keys may have sealed under it before it told of it. */
+	while (catalog_parcel_get(sp->cat, ch->keys.id, ch->keys.epoch,
+	    ch->row.sealed_seq + 1, &p))
+		ch->row.sealed_seq++;
 	if (ch->keys.role == POLICY_SENDER)
 		ch->row.ack_counter = 0;
 	memset(ch->progress, 0, sizeof(ch->progress));
@@ -34,7 +40,7 @@ channel_load(struct spool *sp, struct channel *ch)
 	if (!catalog_channel_get(sp->cat, ch->keys.id, &ch->row)) {
 		memset(&ch->row, 0, sizeof(ch->row));
 		mem_put_str(ch->row.id, sizeof(ch->row.id), ch->keys.id);
-		channel_new_epoch(ch);
+		channel_new_epoch(sp, ch);
 	}
 	ack_load(sp, ch);
 }
@@ -58,7 +64,7 @@ channel_update(struct spool *sp, const struct keys_channel *k)
 	if (k->epoch != ch->row.epoch || (ch->row.header_seq == 0 &&
 	    k->role == POLICY_RECEIVER && memcmp(ch->row.header_hash,
 	    k->first_prev, sizeof(k->first_prev)) != 0)) {
-		channel_new_epoch(ch);
+		channel_new_epoch(sp, ch);
 		ack_load(sp, ch);
 		group_dirty(sp);
 	}

@@ -355,6 +355,8 @@ group_commit(struct spool *sp)
 	group_run_effects(sp);
 	if (was_closed)
 		group_pause(sp, false);
+	/* Reading alone inside a transaction spares one for each question. */
+	catalog_begin(sp->cat);
 	group_replay(sp);
 	spool_dispatch(sp);
 }

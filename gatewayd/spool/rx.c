@@ -159,23 +159,17 @@ rx_header(const uint8_t *bytes, size_t size, struct parcel_header *h,
 	return err;
 }
 
-/* The body table of the stored object, once per parcel in flight. */
+/* The body table out of an object, once per parcel in flight. */
 static enum gw_err
-rx_load_table(struct spool *sp, struct arriving *a, const struct parcel_row *p)
+rx_take_table(struct arriving *a, int fd, uint64_t size)
 {
 	struct parcel_layout layout;
 	struct parcel_header h;
-	uint8_t *head = NULL;
+	uint8_t *head;
 	enum gw_err err;
 	size_t len;
-	int fd = -1;
 
-	if (a->table != NULL || p->place.len == 0)
-		return GW_OK;
-	err = object_memfd(sp, p, &fd);
-	if (err != GW_OK)
-		return err;
-	len = p->place.len < HEADER_MAX ? (size_t)p->place.len : HEADER_MAX;
+	len = size < HEADER_MAX ? (size_t)size : HEADER_MAX;
 	head = mem_alloc(len);
 	if ((err = io_pread_full(fd, head, len, 0)) != GW_OK ||
 	    (err = rx_header(head, len, &h, &layout)) != GW_OK)
@@ -186,11 +180,24 @@ rx_load_table(struct spool *sp, struct arriving *a, const struct parcel_row *p)
 	    layout.body_table_off);
 out:
 	mem_free(head);
-	io_drop(&fd);
 	return err;
 }
 
-/* --- the header --------------------------------------------------------------------- */
+/* After an interruption it comes from the store. */
+static enum gw_err
+rx_load_table(struct spool *sp, struct arriving *a, const struct parcel_row *p)
+{
+	enum gw_err err;
+	int fd = -1;
+
+	if (a->table != NULL || p->place.len == 0)
+		return GW_OK;
+	err = object_memfd(sp, p, &fd);
+	if (err == GW_OK)
+		err = rx_take_table(a, fd, p->place.len);
+	io_drop(&fd);
+	return err;
+}
 
 struct begin {
 	struct spool *sp;
@@ -597,7 +604,7 @@ rx_tables(struct spool *sp, struct client *client, struct ipc_msg *msg)
 		err = object_put(sp, rx_bucket(), msg->fds[0], size, &p);
 		if (err == GW_OK) {
 			catalog_parcel_place(sp->cat, &p);
-			err = rx_load_table(sp, a, &p);
+			err = rx_take_table(a, msg->fds[0], size);
 		}
 		if (err != GW_OK) {
 			rx_no_room(sp, client, msg, err);

@@ -36,6 +36,8 @@ tx_find(struct spool *sp, const struct channel *ch,
 		seq = ask->after_seq + 1;
 	if (seq < ch->row.base_seq)
 		seq = ch->row.base_seq;
+	if (seq > ch->row.sealed_seq)
+		return false;
 	return catalog_parcel_get(sp->cat, ch->row.id, ch->row.epoch, seq, p);
 }
 
