@@ -1,6 +1,4 @@
-/*
- * SPDX-License-Identifier: GPL-2.0-only WITH cryptsetup-OpenSSL-exception
- */
+/* SPDX-License-Identifier: GPL-2.0-only WITH cryptsetup-OpenSSL-exception */
 /*
  * clam_cpu SIGNATURES TMP TIMES: scan the files named on stdin, one path a
  * line, TIMES times in this one process, and print what that cost as JSON.

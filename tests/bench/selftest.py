@@ -182,7 +182,7 @@ def test_group_counts_ended_processes(_tmp, _bench):
 
 def test_memory_of_a_process(_tmp, _bench):
     group = meter.Group("selftest")
-    group.path = None
+    group.close()       # from here on it is a process tree
     idle = "import sys\nsys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", idle],
                           stdin=subprocess.PIPE) as child:

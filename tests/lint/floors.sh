@@ -127,7 +127,8 @@ function check_name(name,    stem, first, folder, n, parts) {
 }
 
 function check_line(line,    path) {
-	licence = file ~ /^scanners\/clam\// ? "GPL-2.0-only WITH" : "ISC"
+	licence = file ~ /^(scanners\/clam\/|tests\/bench\/clam_cpu[.]c$)/ ? \
+	    "GPL-2.0-only WITH" : "ISC"
 	if (nr == 1 && index(line, "SPDX-License-Identifier: " licence) == 0)
 		finding("no SPDX line")
 	if (line ~ /^#[ \t]*include[ \t]*"/) {
