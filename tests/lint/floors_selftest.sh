@@ -33,8 +33,12 @@ try() {
 
 # source_with FILE WANT INCLUDE: a file with this one include.
 source_with() {
+	case $1 in
+	scanners/clam/*) licence='GPL-2.0-only WITH x' ;;
+	*) licence=ISC ;;
+	esac
 	try "$1" "$2" <<E2
-/* SPDX-License-Identifier: ISC */
+/* SPDX-License-Identifier: $licence */
 #include $3
 E2
 }
@@ -83,6 +87,17 @@ source_with tests/a.c none '<check.h>'
 
 try base/a.c "a.c:1: no SPDX line" <<'E2'
 #include <stdio.h>
+E2
+# What links libclamav has its licence, and nothing else has.
+gpl='/* SPDX-License-Identifier: GPL-2.0-only WITH x */'
+try tests/bench/clam_cpu.c none <<E2
+$gpl
+E2
+try tests/bench/other.c "other.c:1: no SPDX line" <<E2
+$gpl
+E2
+try scanners/clam/a.c "a.c:1: no SPDX line" <<'E2'
+/* SPDX-License-Identifier: ISC */
 E2
 try base/a.c "empty file" </dev/null
 try base/a.h none <<'E2'
