@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <seccomp.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/sandbox.h"
 
 /* Newer than the headers of Debian 12 (Linux 6.1, ABI 2). */
@@ -418,5 +422,90 @@ sandbox_narrow(const struct sandbox_spec *spec, const struct sandbox_call *only,
 	if (err == GW_OK)
 		err = sandbox_filter_load(filter);
 	seccomp_release(filter);
+	return err;
+}
+
+/* --- a second layer made beforehand ------------------------------------- */
+
+struct sandbox_filter {
+	size_t count;
+	struct sock_filter code[];
+};
+
+/* libseccomp writes to an fd alone. */
+static enum gw_err
+sandbox_filter_read(int fd, struct sandbox_filter **out)
+{
+	struct sandbox_filter *f;
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return sandbox_failed("fstat", errno);
+	f = mem_alloc(sizeof(*f) + (size_t)st.st_size);
+	f->count = (size_t)st.st_size / sizeof(f->code[0]);
+	if (f->count == 0 || f->count > BPF_MAXINSNS ||
+	    pread(fd, f->code, (size_t)st.st_size, 0) != st.st_size) {
+		mem_free(f);
+		return sandbox_failed("filter", EINVAL);
+	}
+	*out = f;
+	return GW_OK;
+}
+
+enum gw_err
+sandbox_filter_make(const struct sandbox_call *only, int only_count,
+    struct sandbox_filter **out)
+{
+	scmp_filter_ctx filter = NULL;
+	enum gw_err err;
+	int fd, result;
+
+	err = sandbox_filter_new(&filter);
+	if (err != GW_OK)
+		return err;
+	err = sandbox_add_calls(filter, only, only_count);
+	fd = memfd_create("filter", MFD_CLOEXEC);
+	if (err == GW_OK && fd == -1)
+		err = sandbox_failed("memfd_create", errno);
+	if (err == GW_OK) {
+		result = seccomp_export_bpf(filter, fd);
+		err = result == 0 ? sandbox_filter_read(fd, out) :
+		    sandbox_failed("seccomp_export_bpf", -result);
+	}
+	if (fd != -1)
+		close(fd);
+	seccomp_release(filter);
+	return err;
+}
+
+void
+sandbox_filter_free(struct sandbox_filter *f)
+{
+	mem_free(f);
+}
+
+enum gw_err
+sandbox_narrow_to(const struct sandbox_spec *spec,
+    const struct sandbox_filter *f)
+{
+#ifndef GW_SANITIZED
+	struct sock_fprog program = {.len = (unsigned short)f->count};
+	const struct sock_filter *code = f->code;
+#endif
+	enum gw_err err;
+
+	err = sandbox_limits(spec);
+	if (err == GW_OK)
+		err = sandbox_landlock(spec);
+#ifndef GW_SANITIZED
+	if (err != GW_OK)
+		return err;
+	/* The kernel only reads, but its type knows nothing of const. */
+	memcpy(&program.filter, &code, sizeof(program.filter));
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0u, &program) != 0)
+		return sandbox_failed("seccomp", errno);
+#else
+	(void)f;
+#endif
 	return err;
 }

@@ -27,7 +27,7 @@
 
 #define ANY(name, why) {name, -1, 0, 0, why}
 
-const struct sandbox_call child_calls[] = {
+static const struct sandbox_call child_calls[] = {
 	ANY("read", "its file"),
 	ANY("pread64", "its file"),
 	ANY("lseek", "size of its file"),
@@ -56,7 +56,7 @@ const struct sandbox_call child_calls[] = {
 	ANY("restart_syscall", "calls that a stop interrupted"),
 	ANY("exit_group", "the end"),
 };
-const int child_call_count =
+static const int child_call_count =
     (int)(sizeof(child_calls) / sizeof(child_calls[0]));
 
 struct worker_ctx {
@@ -238,11 +238,27 @@ child_limit_cpu(uint32_t timeout_ms)
 		_exit(2);
 }
 
+struct sandbox_filter *
+child_filter(const struct worker_ops *ops)
+{
+	struct sandbox_call calls[CHILD_CALLS_MAX];
+	struct sandbox_filter *filter;
+	int count = 0;
+
+	sandbox_join(calls, CHILD_CALLS_MAX, &count, child_calls,
+	    child_call_count);
+	if (ops->call_count > 0)
+		sandbox_join(calls, CHILD_CALLS_MAX, &count, ops->calls,
+		    ops->call_count);
+	if (sandbox_filter_make(calls, count, &filter) != GW_OK)
+		log_fatal("no filter for workers");
+	return filter;
+}
+
 static void
 child_narrow(const struct child_job *job, int slot_fd)
 {
 	const struct worker_ops *ops = job->ops;
-	struct sandbox_call calls[CHILD_CALLS_MAX];
 	struct sandbox_path path = {
 		.fd = slot_fd,
 		.rights = SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE,
@@ -256,14 +272,8 @@ child_narrow(const struct child_job *job, int slot_fd)
 		.max_memory = job->base_memory + ops->memory_bytes,
 		.max_fds = ops->max_fds == 0 ? CHILD_FDS_MAX : ops->max_fds,
 	};
-	int count = 0;
 
-	sandbox_join(calls, CHILD_CALLS_MAX, &count, child_calls,
-	    child_call_count);
-	if (ops->call_count > 0)
-		sandbox_join(calls, CHILD_CALLS_MAX, &count, ops->calls,
-		    ops->call_count);
-	if (sandbox_narrow(&spec, calls, count) != GW_OK)
+	if (sandbox_narrow_to(&spec, job->filter) != GW_OK)
 		_exit(2);
 }
 

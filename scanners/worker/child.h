@@ -13,6 +13,7 @@
 /* What a worker is born with. */
 struct child_job {
 	const struct worker_ops *ops;
+	const struct sandbox_filter *filter;
 	const struct slots *slots;
 	struct area *area;
 	uint32_t name_max;
@@ -25,9 +26,8 @@ struct child_job {
 	uint64_t base_memory;		/* address space of the zygote */
 };
 
-/* The calls that a worker keeps; ops->calls come on top. */
-extern const struct sandbox_call child_calls[];
-extern const int child_call_count;
+/* What a worker may still call: made once.  Fatal on failure. */
+struct sandbox_filter *child_filter(const struct worker_ops *);
 
 /* Run as the worker: only the area tells what came of it. */
 _Noreturn void child_run(const struct child_job *);

@@ -337,6 +337,7 @@ job_fork(struct job *job)
 	struct zygote *z = job->zygote;
 	struct child_job child = {
 		.ops = z->config.ops,
+		.filter = z->config.filter,
 		.slots = z->config.slots,
 		.items = job->items,
 		.grants = job->grants,

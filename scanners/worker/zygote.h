@@ -15,6 +15,7 @@
  */
 struct zygote_config {
 	const struct worker_ops *ops;
+	const struct sandbox_filter *filter; /* of workers */
 	struct slots *slots;		/* NULL: no slots */
 	struct worker_versions versions;
 	uint32_t workers;		/* at once; further jobs wait */

@@ -496,7 +496,7 @@ START_TEST(test_batch)
 
 	rig_start(&rig, &setup);
 	for (i = 0; i < 64; i++)
-		rig_grant(&b[i], text, (size_t)i, "txt");
+		rig_grant(&b[i], text, (size_t)i % sizeof(text), "txt");
 	rig_job(&rig, b, 64, 0, 0);
 	for (i = 0; i < 64; i++) {
 		ck_assert_uint_eq(b[i].outcome, ZYGOTE_REPORTED);
