@@ -83,7 +83,7 @@ may_release(const struct act_case *c)
 static bool
 may_reject(const struct act_case *c)
 {
-	/* Also what keys would let go: spool may hold it for its own reasons. */
+	/* Also what keys would let go: spool may hold it all the same. */
 	return (c->roles & (POLICY_OFFICER | POLICY_APPROVER)) != 0 &&
 	    !c->is_sealed && c->r->decision != DECIDE_QUARANTINE &&
 	    c->r->decision != DECIDE_REJECT;

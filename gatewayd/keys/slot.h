@@ -81,7 +81,7 @@ enum body_flag {
 	BODY_HAS_ROOT = 1 << 1,
 	BODY_IS_NAMED = 1 << 2,	/* name hash and extension are known */
 	BODY_LOGGED = 1 << 3,	/* its verdicts are in the audit log */
-	BODY_NAMES_WRONG = 1 << 4 /* manifest: differs from the courier's word */
+	BODY_NAMES_WRONG = 1 << 4 /* manifest: not what courier said */
 };
 
 struct slot_stage {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
@@ -274,6 +276,90 @@ START_TEST(audit_error_aborts)
 }
 END_TEST
 
+/* --- the order of writes ------------------------------------------------ */
+
+/* What happened to files of which name, as letters: s S slots written and
+ * synced, j J sequence journal, r R received parcels, c C channel table; a
+ * capital with entries of the log in between is preceded by '+'. */
+static char order[256];
+static uint32_t order_log;
+
+static int
+order_hook(void *arg, enum io_op op, int fd, size_t *len)
+{
+	const struct gate *g = arg;
+	char link[64], path[256];
+	const char *name, *kinds = "sjrc";
+	ssize_t n;
+	size_t at = strlen(order), i;
+	static const char *const names[] = {"slots-", "sealed-", "received-",
+	    "channels"};
+
+	(void)len;
+	if (op != IO_WRITE && op != IO_FSYNC)
+		return 0;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	ck_assert_int_gt(n, 0);
+	path[n] = '\0';
+	name = strrchr(path, '/') + 1;
+	for (i = 0; i < 4; i++) {
+		if (strncmp(name, names[i], strlen(names[i])) != 0)
+			continue;
+		ck_assert_uint_lt(at + 2, sizeof(order));
+		if (g->log_count != order_log)
+			order[at++] = '+';
+		order_log = g->log_count;
+		order[at] = op == IO_WRITE ? kinds[i] : (char)(kinds[i] - 32);
+	}
+	return 0;
+}
+
+static const char *
+order_from(struct gate *g)
+{
+	memset(order, 0, sizeof(order));
+	order_log = g->log_count;
+	io_set_hook(order_hook, g);
+	return order;
+}
+
+/* Slots are durable before journals, journals before the log, the log before
+ * what follows from it. */
+START_TEST(durable_in_order)
+{
+	struct keys_sealed sealed;
+	struct keys_opened o;
+	struct way w;
+	uint32_t i;
+	int fd;
+
+	way_new(&w, low, 2);
+	for (i = 0; i < 2; i++) {
+		ck_assert_int_eq(way_body_new(&w, i), GW_OK);
+		ck_assert_int_eq(way_body_done(&w, i), GW_OK);
+	}
+	(void)order_from(low);
+	ck_assert_int_eq(way_commit(&w), GW_OK);
+	ck_assert_str_eq(order, "sS");
+	way_inspect(&w);
+	(void)order_from(low);
+	ck_assert_int_eq(way_decision(&w), DECIDE_GO);
+	ck_assert_str_eq(order, "sS+sss");
+	(void)order_from(low);
+	way_seal(&w, &sealed, &fd);
+	ck_assert_int_eq(sealed.err, GW_OK);
+	ck_assert_str_eq(order, "sSjJ+s");
+	(void)order_from(high);
+	way_open(high, fd, &o);
+	ck_assert_int_eq(o.err, GW_OK);
+	ck_assert_str_eq(order, "sSsssSrRcC"); /* a bucket begins */
+	ck_assert_uint_gt(high->log_count, order_log);
+	io_set_hook(NULL, NULL);
+	io_drop(&fd);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -292,6 +378,7 @@ main(void)
 	tcase_add_test(tc, erases);
 	tcase_add_test(tc, waits_for_audit);
 	tcase_add_test(tc, audit_error_aborts);
+	tcase_add_test(tc, durable_in_order);
 	suite_add_tcase(s, tc);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_NORMAL);
