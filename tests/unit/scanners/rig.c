@@ -430,11 +430,12 @@ rig_receive(struct rig *rig, uint64_t id, struct rig_body *bodies,
 	for (;;) {
 		ck_assert_int_ge(poll(p, 2, -1), 1);
 		read_log(rig);
-		if (p[0].revents != 0)
-			rig_serve_keys(rig, bodies, count);
-		else if (p[1].revents != 0 &&
+		/* A zygote told to stop is gone once it has answered. */
+		if ((p[1].revents & POLLIN) != 0 &&
 		    take_answer(rig, id, bodies, count))
 			break;
+		if (p[0].revents != 0)
+			rig_serve_keys(rig, bodies, count);
 	}
 	read_log(rig);
 }
