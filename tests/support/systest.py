@@ -121,6 +121,22 @@ class Site:
         return wait_for(look, f"{name} in {zone.name} to be "
                         + " or ".join(sorted(states)), timeout, self.zones)
 
+    def wait_number(self, zone, number, states, timeout=60):
+        """The transfer of that receipt number once it is in such a state.
+
+        The receiver forgets names with the keys, so after delivery only the
+        number finds a transfer there.
+        """
+        states = {states} if isinstance(states, str) else set(states)
+
+        def look():
+            for row in zone.transfers("--number", number):
+                if row["state"] in states:
+                    return row
+            return None
+        return wait_for(look, f"{number} in {zone.name} to be "
+                        + " or ".join(sorted(states)), timeout, self.zones)
+
     def wait_file(self, zone, path, timeout=60):
         """Content of a delivered file, relative to the zone's folders."""
         full = zone.folders / path
