@@ -784,9 +784,11 @@ static void
 expect_fatal(int client, uint16_t type, size_t fixed)
 {
 	static uint8_t zero[8192];
+	char root[64];
 	int status;
 	pid_t pid;
 
+	gate_folder(root);
 	pid = fork();
 	ck_assert_int_ne(pid, -1);
 	if (pid == 0) {
@@ -794,13 +796,14 @@ expect_fatal(int client, uint16_t type, size_t fixed)
 
 		/* The loop of the parent is not the child's to use. */
 		log_set_sink(NULL, NULL);
-		g = gate_new("internet");
+		g = gate_attach("internet", root);
 		(void)gate_send(g, &(struct gate_ask){.client = client,
 		    .type = type, .fixed = zero, .fixed_len = fixed});
 		gate_settle(g);
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	gate_remove(root);
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), 1);
 }

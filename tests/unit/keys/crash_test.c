@@ -72,7 +72,7 @@ must(bool is_true, const char *what)
 }
 
 static void
-each_file(const char *from, const char *to)
+copy_files(const char *from, const char *to)
 {
 	char a[512], b[512];
 	struct dirent *d;
@@ -84,13 +84,10 @@ each_file(const char *from, const char *to)
 	must((dir = opendir(from)) != NULL, "opendir");
 	must(io_open_dir(from, &in) == GW_OK, "open");
 	while ((d = readdir(dir)) != NULL) {
-		if (d->d_name[0] == '.')
+		if (strcmp(d->d_name, ".") == 0 ||
+		    strcmp(d->d_name, "..") == 0)
 			continue;
 		(void)snprintf(a, sizeof(a), "%s/%s", from, d->d_name);
-		if (to == NULL) {
-			(void)unlink(a);
-			continue;
-		}
 		(void)snprintf(b, sizeof(b), "%s/%s", to, d->d_name);
 		must(io_load_file(in, d->d_name, 1 << 24, &bytes, &len) ==
 		    GW_OK, "load");
@@ -347,7 +344,7 @@ every_place(const char *template, child_fn *scenario, child_fn *check,
 	hook_errno = fails_with;
 	for (hook_at = 1;; hook_at++) {
 		gate_folder(root);
-		each_file(template, root);
+		copy_files(template, root);
 		forget();
 		hook_count = 0;
 		status = run(scenario, root);
@@ -356,8 +353,7 @@ every_place(const char *template, child_fn *scenario, child_fn *check,
 		    (fails_with != 0 && status == 1), "place %u: status %d",
 		    hook_at, status);
 		ck_assert_msg(run(check, root) == 0, "place %u", hook_at);
-		each_file(root, NULL);
-		(void)rmdir(root);
+		gate_remove(root);
 		if (fails_with == 0 && status == 0)
 			return hook_at;
 		/* Writes that fail do not end the scenario by themselves. */
@@ -380,10 +376,8 @@ setup(void)
 static void
 teardown(void)
 {
-	each_file(p->low, NULL);
-	each_file(p->high, NULL);
-	(void)rmdir(p->low);
-	(void)rmdir(p->high);
+	gate_remove(p->low);
+	gate_remove(p->high);
 	(void)munmap(p, sizeof(*p));
 }
 

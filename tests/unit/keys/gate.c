@@ -152,8 +152,8 @@ gate_last(const struct gate *g, enum audit_event event)
 	return NULL;
 }
 
-static void
-remove_tree(const char *root)
+void
+gate_remove(const char *root)
 {
 	char path[512];
 	struct dirent *d;
@@ -162,7 +162,8 @@ remove_tree(const char *root)
 	dir = opendir(root);
 	ck_assert_ptr_nonnull(dir);
 	while ((d = readdir(dir)) != NULL) {
-		if (d->d_name[0] == '.')
+		if (strcmp(d->d_name, ".") == 0 ||
+		    strcmp(d->d_name, "..") == 0)
 			continue;
 		(void)snprintf(path, sizeof(path), "%s/%s", root, d->d_name);
 		(void)unlink(path);
@@ -376,7 +377,7 @@ gate_end(struct gate *g)
 	ipc_chan_free(g->audit);
 	ev_loop_free(g->loop);
 	(void)snprintf(keys, sizeof(keys), "%s/keys", g->root);
-	remove_tree(keys);
+	gate_remove(keys);
 	(void)rmdir(g->root);
 	mem_free(g->log);
 	mem_free(g->policy);
@@ -500,7 +501,7 @@ gate_free(struct gate *g)
 {
 	gate_stop(g);
 	ev_loop_free(g->loop);
-	remove_tree(g->root);
+	gate_remove(g->root);
 	mem_free(g->log);
 	mem_free(g->policy);
 	mem_free(g);

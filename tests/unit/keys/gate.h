@@ -54,6 +54,7 @@ void gate_free(struct gate *);
 
 /* A new folder, in memory where there is such a file system. */
 void gate_folder(char root[64]);
+void gate_remove(const char *root);
 
 /* A gate over a state that is there; root is the caller's to remove. */
 struct gate *gate_attach(const char *zone, const char *root);
