@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/xattr.h>
 #include <ctype.h>
+#include <endian.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/log.h"
@@ -13,6 +17,46 @@
 #define MODE_OURS 0700
 #define MODE_DROP 03770
 #define MODE_SHOWN 02750
+
+/* linux/posix_acl_xattr.h, which its library wraps in paths and text. */
+#define ACL_XATTR "system.posix_acl_default"
+#define ACL_VERSION 2u
+enum { ACL_OWNER = 0x01, ACL_USER = 0x02, ACL_GROUP = 0x04, ACL_MASK = 0x10,
+	ACL_OTHER = 0x20 };
+
+struct acl_entry {
+	uint16_t tag, perm;	/* little-endian on disk and here */
+	uint32_t id;
+};
+
+/*
+ * What people put into a drop folder is theirs, with a mode after their
+ * umask; the courier, another user, must read it, and move and empty
+ * folders.  A file system without ACLs leaves that to modes and groups.
+ */
+static void
+admit_courier(int fd)
+{
+	struct {
+		uint32_t version;
+		struct acl_entry entries[5];
+	} acl = {
+		.version = htole32(ACL_VERSION),
+		.entries = {
+			{htole16(ACL_OWNER), htole16(7), UINT32_MAX},
+			{htole16(ACL_USER), htole16(7), htole32(geteuid())},
+			{htole16(ACL_GROUP), htole16(0), UINT32_MAX},
+			{htole16(ACL_MASK), htole16(7), UINT32_MAX},
+			{htole16(ACL_OTHER), htole16(0), UINT32_MAX},
+		},
+	};
+
+	_Static_assert(sizeof(acl) == 4 + 5 * 8, "no padding");
+	if (fsetxattr(fd, ACL_XATTR, &acl, sizeof(acl), 0) != 0)
+		log_info("a drop folder has no default ACL: %s; members of "
+		    "its group must let the group read what they put there",
+		    strerror(errno));
+}
 
 static void
 make_or_fatal(struct courier *c, const char *path, mode_t mode)
@@ -100,9 +144,27 @@ folders_has_recipients(const struct policy_flow *flow)
 }
 
 static enum gw_err
+make_folder(struct courier *c, const char *path, mode_t mode, bool is_drop)
+{
+	bool is_made;
+	enum gw_err err;
+	int fd = -1;
+
+	err = tree_make_dir(c->root_fd, path, mode, &is_made);
+	if (err != GW_OK || !is_made || !is_drop)
+		return err;
+	err = tree_open_dir(c->root_fd, path, &fd);
+	if (err == GW_OK)
+		admit_courier(fd);
+	io_drop(&fd);
+	return err;
+}
+
+static enum gw_err
 make_kind(struct courier *c, const char *kind, const struct policy_flow *flow,
     mode_t mode, bool has_recipients)
 {
+	bool is_drop = strcmp(kind, "in") == 0;
 	char path[PATH_MAX];
 	enum gw_err err;
 	uint32_t i;
@@ -111,12 +173,12 @@ make_kind(struct courier *c, const char *kind, const struct policy_flow *flow,
 	n = snprintf(path, sizeof(path), "%s/%s", kind, flow->id);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return GW_ELIMIT;
-	err = tree_make_dir(c->root_fd, path, mode, NULL);
+	err = make_folder(c, path, mode, is_drop);
 	for (i = 0; has_recipients && i < flow->recipient_count &&
 	    err == GW_OK; i++) {
 		snprintf(path, sizeof(path), "%s/%s/%s", kind, flow->id,
 		    flow->recipients[i]);
-		err = tree_make_dir(c->root_fd, path, mode, NULL);
+		err = make_folder(c, path, mode, is_drop);
 	}
 	return err;
 }

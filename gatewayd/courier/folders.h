@@ -10,9 +10,14 @@
  *
  *   .gw/                0700
  *   in/FLOW/            3770: setgid, and sticky, so that nobody can touch
- *                       another's file; 2750 where persons have folders
+ *                       another's file; 2750 where persons have folders.
+ *                       A default ACL gives the courier, and nobody else
+ *                       but the owner, what is put there
  *   in/FLOW/RECIPIENT/  3770: where a flow has several recipients
  *   out/FLOW/ and out/FLOW/RECIPIENT/, rejected/FLOW/, status/FLOW/  2750
+ *
+ * Their group is that of the courier: staff are its members, or a file
+ * server lets them in.  What is delivered keeps that group.
  */
 
 /*

@@ -24,6 +24,7 @@ static const struct sandbox_call courier_calls[] = {
 	{"inotify_rm_watch", -1, 0, 0, "drop folders that went"},
 	{"faccessat2", -1, 0, 0, "may a folder of a set be emptied?"},
 	{"faccessat", -1, 0, 0, "the same on older kernels"},
+	{"fsetxattr", -1, 0, 0, "default ACL of the drop folders it makes"},
 	{"syncfs", -1, 0, 0, "many small files made durable at once"},
 	{"utimensat", -1, 0, 0, "delivered files keep their time"},
 };

@@ -270,7 +270,28 @@ reason_of(enum gw_err err)
 	return REASON_INTERNAL;
 }
 
-/* Verdicts were given to this name and this root; nothing else goes out. */
+/*
+ * Verdicts were given to this name, extension, length and root; nothing else
+ * goes out.  keys has them from the stage that read the manifest: taken over
+ * by a manifest, it may have told the other stages of a harmless text.
+ */
+static enum gw_err
+check_grant(const struct keys_grant *grant, const struct manifest_file *file)
+{
+	char ext[sizeof(grant->ext)];
+	uint8_t hash[32];
+	enum gw_err err;
+
+	if ((err = names_hash(file->path, hash)) != GW_OK)
+		return err;
+	names_ext(file->path, ext);
+	if (memcmp(hash, grant->name_hash, sizeof(hash)) != 0 ||
+	    strncmp(ext, grant->ext, sizeof(ext)) != 0 ||
+	    grant->plain_len != file->size)
+		return GW_EFORMAT;
+	return GW_OK;
+}
+
 static enum gw_err
 open_body(struct stage *s, const struct manifest_file *file,
     const struct fetch_body *body, int fd)
@@ -280,16 +301,9 @@ open_body(struct stage *s, const struct manifest_file *file,
 		.padded_len = grant->padded_len,
 		.plain_len = file->size,
 	};
-	uint8_t hash[32];
 	enum gw_err err;
 
-	err = names_hash(file->path, hash);
-	if (err == GW_OK && memcmp(hash, grant->name_hash, 32) != 0)
-		err = GW_EFORMAT;
-	if (err == GW_OK && grant->plain_len != 0 &&
-	    grant->plain_len != file->size)
-		err = GW_EFORMAT;
-	if (err != GW_OK)
+	if ((err = check_grant(grant, file)) != GW_OK)
 		return err;
 	memcpy(open.id, grant->body.id, sizeof(open.id));
 	memcpy(open.key, grant->key, sizeof(open.key));
