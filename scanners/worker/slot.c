@@ -91,16 +91,43 @@ slot_init(struct slots *s, uint32_t count, uint64_t bytes)
 	s->root_fd = -1;
 }
 
+static bool slot_enter_namespace(void);
+
+/*
+ * There is no way back out of a namespace half made, and a service
+ * manager's filter may kill for trying: a child tries all of it first.
+ */
+static bool
+slot_can_mount(struct slots *s, bool as_root, uid_t uid, gid_t gid)
+{
+	int status = 0;
+	bool is_made;
+	pid_t pid;
+
+	pid = fork();
+	if (pid == 0) {
+		is_made = as_root ? unshare(CLONE_NEWNS) == 0 :
+		    slot_enter_namespace();
+		_exit(is_made && slot_mount_all(s, uid, gid) ? 0 : 1);
+	}
+	if (pid == -1 || waitpid(pid, &status, 0) != pid)
+		return false;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 void
 slot_mount_root(struct slots *s, uint32_t count, uint64_t bytes, uid_t uid,
     gid_t gid)
 {
+	if (uid == (uid_t)-1)
+		uid = 0;
+	if (gid == (gid_t)-1)
+		gid = 0;
 	slot_init(s, count, bytes);
 	/* A root that the parent started has no CAP_SYS_ADMIN any more. */
-	if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0)
+	if (geteuid() != 0 || !slot_can_mount(s, true, uid, gid))
 		return;
-	if (!slot_mount_all(s, uid == (uid_t)-1 ? 0 : uid,
-	    gid == (gid_t)-1 ? 0 : gid))
+	if (unshare(CLONE_NEWNS) != 0 || !slot_mount_all(s, uid, gid))
 		log_fatal("cannot mount a tmpfs for workers: %s",
 		    strerror(errno));
 	slot_open_root(s);
@@ -153,21 +180,6 @@ slot_enter_namespace(void)
 		return false;
 	snprintf(map, sizeof(map), "%u %u 1", (unsigned)gid, (unsigned)gid);
 	return slot_write_map("/proc/self/gid_map", map);
-}
-
-/* There is no way back out of one half made: a child tries it first. */
-static bool
-slot_has_namespaces(void)
-{
-	int status = 0;
-	pid_t pid;
-
-	pid = fork();
-	if (pid == 0)
-		_exit(slot_enter_namespace() ? 0 : 1);
-	if (pid == -1 || waitpid(pid, &status, 0) != pid)
-		return false;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 /*
@@ -226,7 +238,7 @@ slot_mount_user(struct slots *s, uint32_t count, uint64_t bytes,
 	if (s->root_fd != -1)
 		return;
 	slot_init(s, count, bytes);
-	if (!slot_has_namespaces()) {
+	if (!slot_can_mount(s, false, geteuid(), getegid())) {
 		slot_make_folders(s, name);
 		return;
 	}
