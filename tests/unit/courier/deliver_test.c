@@ -334,6 +334,31 @@ START_TEST(another_name_than_was_inspected)
 }
 END_TEST
 
+START_TEST(another_extension_than_was_inspected)
+{
+	struct fake_transfer *t;
+
+	add("a.bat", "a.bat", CHARSET_UTF8, "good");
+	t = arrive("a.bat", false);
+	memcpy(t->bodies[1].ext, "txt", 4);
+	bench_start(&b);
+	fail_with(t, REASON_MANIFEST_MISMATCH);
+}
+END_TEST
+
+/* A stage that thought it empty has read nothing of it. */
+START_TEST(inspected_as_an_empty_file)
+{
+	struct fake_transfer *t;
+
+	add("a.csv", "a.csv", CHARSET_UTF8, "good");
+	t = arrive("a.csv", false);
+	t->bodies[1].plain_len = 0;
+	bench_start(&b);
+	fail_with(t, REASON_MANIFEST_MISMATCH);
+}
+END_TEST
+
 START_TEST(bytes_that_are_another_name)
 {
 	static const struct {
@@ -593,6 +618,8 @@ suite(void)
 	tcase_add_test(tc, other_content_than_the_manifest_says);
 	tcase_add_test(tc, another_length_than_the_manifest_says);
 	tcase_add_test(tc, another_name_than_was_inspected);
+	tcase_add_test(tc, another_extension_than_was_inspected);
+	tcase_add_test(tc, inspected_as_an_empty_file);
 	tcase_add_test(tc, bytes_that_are_another_name);
 	tcase_add_test(tc, damage_is_found_and_told);
 	tcase_add_test(tc, a_damaged_manifest_is_told);

@@ -158,6 +158,7 @@ keys_grants(struct fake *f, struct ipc_msg *msg, const struct key_ref *ref,
 		memcpy(grants[i].key, body->key, 32);
 		memcpy(grants[i].root, body->root, 32);
 		memcpy(grants[i].name_hash, body->name_hash, 32);
+		memcpy(grants[i].ext, body->ext, sizeof(grants[i].ext));
 		grants[i].padded_len = body->padded_len;
 		grants[i].plain_len = first + i == 0 ? 0 : body->plain_len;
 		grants[i].index = first + i;
@@ -656,6 +657,7 @@ fake_arrive(struct fake *f, const struct manifest_top *top,
 		if (names_hash(files[i].path,
 		    t->bodies[i + 1].name_hash) != GW_OK)
 			log_fatal("fake: no hash");
+		names_ext(files[i].path, t->bodies[i + 1].ext);
 	}
 	if (manifest_finish(&w) != GW_OK)
 		log_fatal("fake: no manifest");
