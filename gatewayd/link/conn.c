@@ -258,7 +258,9 @@ conn_put(struct conn *c, bool *wants_write)
 	if (ret > 0) {
 		c->out_off += (size_t)ret;
 		conn_count_rekey(c, (size_t)ret);
-		if (c->out_off > CONN_OUT_LOW) {
+		/* seldom, and with little left: it moves what is left */
+		if (c->out_off > CONN_OUT_SENT &&
+		    conn_queued(c) < CONN_OUT_LOW) {
 			buf_consume(&c->out, c->out_off);
 			c->out_off = 0;
 		}

@@ -16,8 +16,9 @@
  * in are handed over as they come; bytes out are queued in one buffer that
  * its owner fills when it runs low.
  */
-#define CONN_OUT_MAX	    (2u << 20)
-#define CONN_OUT_LOW	    (512u << 10) /* on_low is called below this */
+#define CONN_OUT_MAX	    (4u << 20)
+#define CONN_OUT_LOW	    (256u << 10) /* on_low is called below this */
+#define CONN_OUT_SENT	    (1u << 20)	/* sent bytes kept before a move */
 #define CONN_IN_MAX	    (1u << 20)
 #define CONN_TURN_BYTES	    (4u << 20)	/* then other fds get a turn */
 #define CONN_HANDSHAKE_MS   10000	/* connect() included */

@@ -155,6 +155,9 @@ identity_expect(SSL *ssl, struct identity_peer *peer)
 static bool
 set_up(SSL_CTX *ctx, EVP_PKEY *key, X509 *cert)
 {
+	/* not const: libssl's macros take them as char */
+	char groups[] = "X25519:P-256", sigalgs[] = "ECDSA+SHA256";
+
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_mode(ctx,
@@ -168,8 +171,8 @@ set_up(SSL_CTX *ctx, EVP_PKEY *key, X509 *cert)
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
 	    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
 	    SSL_CTX_set_ciphersuites(ctx, "TLS_AES_256_GCM_SHA384") == 1 &&
-	    SSL_CTX_set1_groups_list(ctx, "X25519:P-256") == 1 &&
-	    SSL_CTX_set1_sigalgs_list(ctx, "ECDSA+SHA256") == 1 &&
+	    SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
+	    SSL_CTX_set1_sigalgs_list(ctx, sigalgs) == 1 &&
 	    /* a sender that never reads must not meet unread tickets */
 	    SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
 	    SSL_CTX_set_max_early_data(ctx, 0) == 1 &&

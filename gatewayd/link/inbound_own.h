@@ -12,8 +12,8 @@
 #define INBOUND_PUT_BYTES (2u << 20) /* of small bodies handed over at once */
 #define INBOUND_PROGRESS  64	/* chunks between two reports: 16 MiB */
 #define INBOUND_AHEAD	  2	/* files asked for before their bodies come */
-#define INBOUND_CALLS_HIGH 64	/* spool is behind: stop reading */
-#define INBOUND_CALLS_LOW  32
+#define INBOUND_CALLS_HIGH 128	/* spool is behind: stop reading */
+#define INBOUND_CALLS_LOW  64
 
 /* Small bodies gathered for one SPOOL_RX_PUT. */
 struct put {

@@ -44,6 +44,19 @@ link_env_init(struct link_env *env)
 }
 
 void
+link_env_clear(struct link_env *env)
+{
+	struct link_call *call;
+
+	while ((call = env->calls) != NULL) {
+		env->calls = call->next;
+		mem_free(call);
+	}
+	env->calls_end = &env->calls;
+	env->call_count = 0;
+}
+
+void
 link_ask(struct link_env *env, uint16_t type, const void *fixed,
     size_t fixed_len, const void *elems, size_t elem, uint32_t count, int fd,
     link_answer_fn *fn, void *arg)

@@ -24,6 +24,7 @@ struct link_env {
 };
 
 void link_env_init(struct link_env *);
+void link_env_clear(struct link_env *); /* what is not answered, never is */
 
 /*
  * Ask spool; fn is called once with the answer, unless link_forget(arg) was

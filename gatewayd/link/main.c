@@ -304,6 +304,20 @@ enter(const struct ipc_boot *boot, struct state *st)
 		    dir);
 }
 
+static void
+leave(struct state *st)
+{
+	clear_channels(st);
+	ipc_chan_free(st->control);
+	ipc_chan_free(st->env.spool);
+	link_env_clear(&st->env);
+	ev_timer_free(st->leave);
+	ev_timer_free(st->refresh);
+	SSL_CTX_free(st->env.tls);
+	ev_loop_free(st->env.loop);
+	policy_unmap(st->policy);
+}
+
 int
 main(void)
 {
@@ -329,6 +343,6 @@ main(void)
 	st.control = ipc_control_new(st.env.loop, boot.control_fd, &control,
 	    &st);
 	ev_loop_run(st.env.loop);
-	clear_channels(&st);
+	leave(&st);
 	return 0;
 }

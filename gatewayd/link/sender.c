@@ -28,8 +28,8 @@
  * commit of the spool; each is for one position, so a question asked before
  * a connection was lost is still good after it.
  */
-#define NEXT_MAX  16
-#define NEXT_AHEAD 4
+#define NEXT_MAX   48
+#define NEXT_AHEAD 16
 
 struct next {
 	struct sender *s;

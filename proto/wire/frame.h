@@ -23,7 +23,7 @@
  * was not), and the bytes of their headers and tables together; one parcel
  * alone may have any.
  */
-#define FRAME_OPEN_MAX 16
+#define FRAME_OPEN_MAX 32
 #define FRAME_OPEN_BYTES (128u << 20)
 
 enum frame_type {

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <check.h>
-
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"

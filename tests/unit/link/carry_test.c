@@ -623,6 +623,16 @@ main(void)
 	int failed;
 
 	tcase_set_timeout(t, 180);
+	if (getenv("LINK_BYTES") != NULL) {
+		/* measuring: only what is measured */
+		tcase_add_test(t, many_parcels_arrive);
+		tcase_add_test(t, a_large_body_arrives);
+		suite_add_tcase(suite, t);
+		runner = srunner_create(suite);
+		srunner_run_all(runner, CK_ENV);
+		srunner_free(runner);
+		return 0;
+	}
 	tcase_add_test(t, a_parcel_arrives);
 	tcase_add_loop_test(t, many_bodies_arrive, 0, 3);
 	tcase_add_test(t, many_parcels_arrive);
