@@ -261,7 +261,8 @@ list_on_manifest(struct conn *conn, uint32_t tag, struct ipc_msg *msg)
 	if (err == GW_OK) {
 		plain = names_bytes(&list->names, &len);
 		views_add(conn->desk->views, conn->uid,
-		    list->rows[list->at].transfer.id, plain, len);
+		    list->rows[list->at].transfer.id,
+		    list->rows[list->at].number, plain, len);
 	} else
 		log_err("desk: the manifest of %s cannot be read: %s",
 		    list->rows[list->at].number, err_text_en(err));
@@ -360,11 +361,13 @@ list_ask_views(struct conn *conn)
 		    !list_may_name(conn, &list->rows[i]))
 			continue;
 		list->pins[i] = views_get(conn->desk->views, conn->uid,
-		    list->rows[i].transfer.id);
+		    list->rows[i].transfer.id, list->rows[i].number);
 		if (list->pins[i] != NULL)
 			continue;
 		list->views++;
 		view.transfer = list->rows[i].transfer;
+		memcpy(view.number, list->rows[i].number,
+		    sizeof(view.number));
 		call_send(conn, DESK_KEYS, KEYS_VIEW, &view, sizeof(view),
 		    list_on_view, i);
 	}

@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include "proto/ipc/types.h"
+
 #include "gatewayd/desk/views.h"
 
 #define BUCKETS 1024
@@ -16,6 +18,7 @@ struct view {
 	uint32_t uid;
 	uint32_t refs;			/* the table's and each user's */
 	uint8_t id[16];
+	char number[IPC_NUMBER_LEN];
 	size_t len;
 	uint8_t bytes[];
 };
@@ -82,24 +85,27 @@ views_expire(struct views *views)
 }
 
 static struct view *
-views_find(struct views *views, uint32_t uid, const uint8_t id[16])
+views_find(struct views *views, uint32_t uid, const uint8_t id[16],
+    const char *number)
 {
 	struct view *view;
 
 	LIST_FOREACH(view, &views->buckets[views_bucket(id)], bucket) {
-		if (view->uid == uid && memcmp(view->id, id, 16) == 0)
+		if (view->uid == uid && memcmp(view->id, id, 16) == 0 &&
+		    strncmp(view->number, number, sizeof(view->number)) == 0)
 			return view;
 	}
 	return NULL;
 }
 
 struct view *
-views_get(struct views *views, uint32_t uid, const uint8_t id[16])
+views_get(struct views *views, uint32_t uid, const uint8_t id[16],
+    const char *number)
 {
 	struct view *view;
 
 	views_expire(views);
-	view = views_find(views, uid, id);
+	view = views_find(views, uid, id, number);
 	if (view != NULL)
 		view->refs++;
 	return view;
@@ -114,13 +120,13 @@ views_bytes(const struct view *view, size_t *len_out)
 
 void
 views_add(struct views *views, uint32_t uid, const uint8_t id[16],
-    const uint8_t *manifest, size_t len)
+    const char *number, const uint8_t *manifest, size_t len)
 {
 	struct view *view;
 
 	if (len > VIEWS_ONE_MAX)
 		return;
-	view = views_find(views, uid, id);
+	view = views_find(views, uid, id, number);
 	if (view != NULL)
 		views_drop(views, view);
 	while (views->bytes + len > VIEWS_BYTES_MAX)
@@ -130,6 +136,7 @@ views_add(struct views *views, uint32_t uid, const uint8_t id[16],
 	view->uid = uid;
 	view->refs = 1;
 	memcpy(view->id, id, 16);
+	(void)mem_put_str(view->number, sizeof(view->number), number);
 	view->len = len;
 	memcpy(view->bytes, manifest, len);
 	TAILQ_INSERT_TAIL(&views->by_age, view, age);

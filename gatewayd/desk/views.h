@@ -23,13 +23,13 @@ void views_free(struct views *);
 
 /* The manifest as it was shown; NULL if it was not.  Release it. */
 struct view *views_get(struct views *, uint32_t uid,
-    const uint8_t transfer_id[16]);
+    const uint8_t transfer_id[16], const char *number);
 void views_release(struct view *);	/* NULL does nothing */
 const uint8_t *views_bytes(const struct view *, size_t *len_out);
 
 /* Remember a copy; larger ones are not kept. */
 void views_add(struct views *, uint32_t uid, const uint8_t transfer_id[16],
-    const uint8_t *manifest, size_t len);
+    const char *number, const uint8_t *manifest, size_t len);
 
 /* Forget what is over its time. */
 void views_expire(struct views *);

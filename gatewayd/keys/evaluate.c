@@ -8,6 +8,7 @@
 #include "proto/record/verdict.h"
 #include "gatewayd/keys/effect.h"
 #include "gatewayd/keys/journal.h"
+#include "gatewayd/keys/numbers.h"
 #include "gatewayd/keys/store.h"
 #include "gatewayd/keys/zone.h"
 
@@ -282,18 +283,6 @@ static const struct effect_ops evaluate_ops = {
 	.done = evaluate_done,
 };
 
-/* The number is spool's, but there is only one for a transfer. */
-static enum gw_err
-number_take(struct transfer_slot *t, const char *number)
-{
-	if (!keyd_text_ok(number, IPC_NUMBER_LEN) || number[0] == '\0')
-		return GW_EINVAL;
-	if (t->number[0] != '\0')
-		return strcmp(t->number, number) == 0 ? GW_OK : GW_EDENIED;
-	(void)mem_put_str(t->number, sizeof(t->number), number);
-	return GW_OK;
-}
-
 /* A release was given under other rules: people look again. */
 static void
 rules_take(const struct keyd *k, struct transfer_slot *t)
@@ -378,7 +367,7 @@ evaluate_on_evaluate(struct keyd *k, struct client *c, struct ipc_msg *msg)
 	    (t.flags & TRANSFER_ERASED) != 0))
 		err = GW_EDENIED;
 	if (err == GW_OK)
-		err = number_take(&t, req.number);
+		err = numbers_take(k->numbers, &t, req.number);
 	if (err == GW_OK && sealed_result(k, &t, &r)) {
 		decided_send(c, msg->type, msg->id, GW_OK, &r);
 		return;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "proto/record/verdict.h"
 #include "gatewayd/keys/effect.h"
+#include "gatewayd/keys/numbers.h"
 #include "gatewayd/keys/store.h"
 #include "gatewayd/keys/zone.h"
 
@@ -303,6 +304,25 @@ static const struct effect_ops view_ops = {
 	.done = view_done,
 };
 
+/*
+ * What a person sees under a number is what they decide about by it.  It may
+ * be looked at before the first decision, which then finds it taken.
+ */
+static enum gw_err
+view_number(struct keyd *k, const struct keys_view *req,
+    struct transfer_slot *t)
+{
+	const bool is_new = t->number[0] == '\0';
+	enum gw_err err;
+
+	if (req->uid == UINT32_MAX)
+		return GW_OK;
+	err = numbers_take(k->numbers, t, req->number);
+	if (err == GW_OK && is_new)
+		err = store_put(k->store, &req->transfer, t);
+	return err;
+}
+
 /* Only the gateway itself reads unlogged, and no unread manifest. */
 static enum gw_err
 view_check(const struct client *c, const struct keys_view *req,
@@ -333,7 +353,8 @@ grant_on_view(struct keyd *k, struct client *c, struct ipc_msg *msg)
 	memcpy(&req, msg->body, sizeof(req));
 	if ((err = store_get(k->store, &req.transfer, &t)) == GW_OK &&
 	    (err = store_get_body(k->store, &req.transfer, 0, &b)) == GW_OK &&
-	    (err = view_check(c, &req, &t, &b)) == GW_OK)
+	    (err = view_check(c, &req, &t, &b)) == GW_OK &&
+	    (err = view_number(k, &req, &t)) == GW_OK)
 		err = grant_fill(k, &req.transfer, &t, &b,
 		    transfer_flow(k, &t), &grant);
 	if (err != GW_OK || req.uid == UINT32_MAX) {

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "gatewayd/keys/channel.h"
 #include "gatewayd/keys/effect.h"
+#include "gatewayd/keys/numbers.h"
 #include "gatewayd/keys/permit.h"
 #include "gatewayd/keys/store.h"
 #include "gatewayd/keys/zone.h"
@@ -150,6 +151,7 @@ keyd_new(struct ev_loop *loop, const struct policy_table *policy, int dirfd,
 	k->policy = policy;
 	k->dir = dirfd;
 	k->store = store_new(dirfd);
+	k->numbers = numbers_new(dirfd);
 	k->peers = peers_new(dirfd);
 	k->daily = ev_timer_new(loop, keyd_daily, k);
 	k->effects = effects_new(k, audit_fd);
@@ -182,6 +184,7 @@ keyd_free(struct keyd *k)
 	channels_free(k->channels);
 	peers_free(k->peers);
 	zone_free(k->zone);
+	numbers_free(k->numbers);
 	store_free(k->store);
 	ev_timer_free(k->daily);
 	io_drop(&k->dir);

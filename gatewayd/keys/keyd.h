@@ -40,6 +40,7 @@ struct keyd {
 	struct ev_loop *loop;
 	const struct policy_table *policy;
 	struct store *store;
+	struct numbers *numbers;
 	struct zone *zone;
 	struct peers *peers;
 	struct channels *channels;

@@ -116,13 +116,15 @@ struct keys_release {
 
 /*
  * Key of the manifest of a transfer, for a person's view of names or the
- * courier's status files.  Logged as AUDIT_VIEW when uid is a person.
+ * courier's status files.  Logged as AUDIT_VIEW when uid is a person, who
+ * gets GW_EDENIED when the number is not that transfer's.
  * Reply: ipc_status and one element keys_grant.
  */
 struct keys_view {
 	struct key_ref transfer;
 	uint32_t uid;		/* UINT32_MAX: the gateway itself */
 	uint32_t pad;
+	char number[IPC_NUMBER_LEN]; /* what a person sees it under */
 };
 
 /* --- zygotes ------------------------------------------------------------ */

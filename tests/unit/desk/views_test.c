@@ -26,15 +26,16 @@ START_TEST(test_views)
 	const uint8_t *bytes;
 	size_t len;
 
-	ck_assert_ptr_null(views_get(v, 1, id_a));
-	views_add(v, 1, id_a, (const uint8_t *)"abc", 3);
-	ck_assert_ptr_null(views_get(v, 2, id_a));
-	ck_assert_ptr_null(views_get(v, 1, id_b));
-	a = views_get(v, 1, id_a);
+	ck_assert_ptr_null(views_get(v, 1, id_a, "N1"));
+	views_add(v, 1, id_a, "N1", (const uint8_t *)"abc", 3);
+	ck_assert_ptr_null(views_get(v, 2, id_a, "N1"));
+	ck_assert_ptr_null(views_get(v, 1, id_b, "N1"));
+	ck_assert_ptr_null(views_get(v, 1, id_a, "N2"));
+	a = views_get(v, 1, id_a, "N1");
 	ck_assert_ptr_nonnull(a);
 	/* Who holds it keeps it, whatever becomes of the table. */
 	fake_mono += VIEWS_KEEP_MS + 1;
-	ck_assert_ptr_null(views_get(v, 1, id_a));
+	ck_assert_ptr_null(views_get(v, 1, id_a, "N1"));
 	bytes = views_bytes(a, &len);
 	ck_assert_uint_eq(len, 3);
 	ck_assert_mem_eq(bytes, "abc", 3);
@@ -53,15 +54,15 @@ START_TEST(test_bounds)
 	uint8_t id[16] = {0};
 	int i, kept = 0, n = 2 * VIEWS_BYTES_MAX / VIEWS_ONE_MAX;
 
-	views_add(v, 1, id_a, bytes, VIEWS_ONE_MAX + 1);
-	ck_assert_ptr_null(views_get(v, 1, id_a));
+	views_add(v, 1, id_a, "N1", bytes, VIEWS_ONE_MAX + 1);
+	ck_assert_ptr_null(views_get(v, 1, id_a, "N1"));
 	for (i = 0; i < n; i++) {
 		id[0] = (uint8_t)i;
-		views_add(v, 1, id, bytes, VIEWS_ONE_MAX);
+		views_add(v, 1, id, "N1", bytes, VIEWS_ONE_MAX);
 	}
 	for (i = 0; i < n; i++) {
 		id[0] = (uint8_t)i;
-		view = views_get(v, 1, id);
+		view = views_get(v, 1, id, "N1");
 		kept += view != NULL ? 1 : 0;
 		/* The oldest went first. */
 		ck_assert(kept == 0 || view != NULL);
@@ -69,8 +70,8 @@ START_TEST(test_bounds)
 	}
 	ck_assert_int_eq(kept, n / 2);
 	/* A newer copy takes the place of the older one. */
-	views_add(v, 1, id, (const uint8_t *)"new", 3);
-	view = views_get(v, 1, id);
+	views_add(v, 1, id, "N1", (const uint8_t *)"new", 3);
+	view = views_get(v, 1, id, "N1");
 	ck_assert_mem_eq(views_bytes(view, &(size_t){0}), "new", 3);
 	views_release(view);
 	mem_free(bytes);

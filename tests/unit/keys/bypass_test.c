@@ -160,6 +160,52 @@ START_TEST(spool_seals_under_another_number)
 }
 END_TEST
 
+/* What is approved under one number must not be two things. */
+START_TEST(spool_gives_two_one_number)
+{
+	struct keys_view req = {.uid = UID_STAFF};
+	struct keys_grant grant;
+	struct keys_decided d;
+	struct ipc_status st;
+	struct way w, other;
+
+	way_accept(&w, low, 2);
+	way_inspect(&w);
+	ck_assert_int_eq(way_decision(&w), DECIDE_GO);
+	way_accept(&other, low, 2);
+	way_inspect(&other);
+	memcpy(other.number, w.number, sizeof(other.number));
+	way_evaluate(&other, &d);
+	ck_assert_int_eq(d.err, GW_EDENIED);
+	/* Other spellings of it are the same number. */
+	other.number[0] = 'L';
+	way_evaluate(&other, &d);
+	ck_assert_int_eq(d.err, GW_EDENIED);
+	memcpy(other.number, "I20260401", 10);
+	way_evaluate(&other, &d);
+	ck_assert_int_eq(d.err, GW_EINVAL);
+	/* Nor is it shown under it, but under its own. */
+	req.transfer = other.transfer;
+	memcpy(req.number, w.number, sizeof(req.number));
+	ck_assert_uint_eq(gate_ask(low, &(struct gate_ask){
+	    .client = GATE_DESK, .type = KEYS_VIEW, .fixed = &req,
+	    .fixed_len = sizeof(req)}, &st, sizeof(st), &grant,
+	    sizeof(grant), 1, NULL), 0);
+	ck_assert_int_eq(st.err, GW_EDENIED);
+	memcpy(req.number, "I20260401-99997-9", 18);
+	ck_assert_uint_eq(gate_ask(low, &(struct gate_ask){
+	    .client = GATE_DESK, .type = KEYS_VIEW, .fixed = &req,
+	    .fixed_len = sizeof(req)}, &st, sizeof(st), &grant,
+	    sizeof(grant), 1, NULL), 1);
+	memcpy(other.number, "I20260401-99996-9", 18);
+	way_evaluate(&other, &d);
+	ck_assert_int_eq(d.err, GW_EDENIED);
+	memcpy(other.number, req.number, sizeof(other.number));
+	way_evaluate(&other, &d);
+	ck_assert_int_eq(d.err, GW_OK);
+}
+END_TEST
+
 /* References mixed from two transfers, or guessed. */
 START_TEST(spool_mixes_references)
 {
@@ -630,6 +676,13 @@ START_TEST(courier_views)
 	    .fixed_len = sizeof(req)}, &st, sizeof(st), &grant,
 	    sizeof(grant), 1, NULL), 0);
 	req.uid = UID_STAFF;
+	memcpy(req.number, "I20260401-99999-9", 18);
+	ck_assert_uint_eq(gate_ask(high, &(struct gate_ask){
+	    .client = GATE_DESK, .type = KEYS_VIEW, .fixed = &req,
+	    .fixed_len = sizeof(req)}, &st, sizeof(st), &grant,
+	    sizeof(grant), 1, NULL), 0);
+	ck_assert_int_eq(st.err, GW_EDENIED);
+	memcpy(req.number, w.number, sizeof(req.number));
 	ck_assert_uint_eq(gate_ask(high, &(struct gate_ask){
 	    .client = GATE_DESK, .type = KEYS_VIEW, .fixed = &req,
 	    .fixed_len = sizeof(req)}, &st, sizeof(st), &grant,
@@ -853,6 +906,7 @@ main(void)
 	tcase_add_test(tc, spool_seals_with_some_verdicts);
 	tcase_add_test(tc, spool_seals_uncommitted);
 	tcase_add_test(tc, spool_seals_under_another_number);
+	tcase_add_test(tc, spool_gives_two_one_number);
 	tcase_add_test(tc, spool_mixes_references);
 	tcase_add_test(tc, spool_forgets_an_infection);
 	tcase_add_test(tc, zygote_of_another_stage);
