@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef KEYS_NUMBERS_H
-#define KEYS_NUMBERS_H
+#ifndef GATEWAYD_KEYS_NUMBERS_H
+#define GATEWAYD_KEYS_NUMBERS_H
 
 #include "base/err.h"
 #include "proto/ipc/types.h"
