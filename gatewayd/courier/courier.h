@@ -59,6 +59,7 @@ struct courier {
 	struct watch *watch;
 	struct intake_desk *intakes;
 	struct work_desk *works;
+	uint64_t syncfs_rest_ms; /* until then syncfs is too dear */
 	/* Scratch of one slice; nothing in it outlives a turn. */
 	uint8_t *plain;		/* COURIER_SLICE_BYTES */
 	uint8_t *cipher;	/* COURIER_SLICE_BYTES */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -33,19 +34,43 @@ struct group {
 	struct task task;
 };
 
+/* An fsync costs about this much; a syncfs that costs more rests a while. */
+#define FSYNC_MS 2u
+#define SYNCFS_REST_MS 30000u
+
+bool
+group_syncfs_pays(const struct courier *c, size_t weight)
+{
+	return weight >= GROUP_SYNCFS_ALWAYS || (weight >= GROUP_SYNCFS_MIN &&
+	    clock_mono_ms() >= c->syncfs_rest_ms);
+}
+
+enum gw_err
+group_syncfs(struct courier *c, size_t weight)
+{
+	uint64_t start = clock_mono_ms(), end;
+	enum gw_err err;
+
+	err = io_syncfs(c->root_fd);
+	end = clock_mono_ms();
+	if (end - start > FSYNC_MS * weight)
+		c->syncfs_rest_ms = end + SYNCFS_REST_MS;
+	return err;
+}
+
 /*
  * A folder that its owner has meanwhile taken away has nothing to lose; a
  * failed fsync is another matter, and is never tried again.
  */
 static void
-group_sync_dirs(struct group *g, bool is_synced)
+group_sync_dirs(struct group *g, bool is_synced, size_t weight)
 {
 	struct dirty *d;
 	enum gw_err err;
 	int fd;
 
 	g->dirty_count = 0;
-	if (is_synced && io_syncfs(g->c->root_fd) != GW_OK)
+	if (is_synced && group_syncfs(g->c, weight) != GW_OK)
 		log_fatal("the folder tree cannot be made durable: intake "
 		    "stops; check the disk");
 	while ((d = TAILQ_FIRST(&g->dirty)) != NULL) {
@@ -77,13 +102,15 @@ group_flush(void *arg)
 	struct group_wait *wait;
 	enum gw_err err;
 	bool is_written, syncs_all;
+	size_t weight;
 
 	TAILQ_CONCAT(&g->running, &g->waits, next);
-	syncs_all = g->dirty_count + ledger_dirty(g->c->ledgers) +
-	    journal_is_dirty(g->c->journal) >= GROUP_SYNCFS_MIN;
+	weight = g->dirty_count + ledger_dirty(g->c->ledgers) +
+	    journal_is_dirty(g->c->journal);
+	syncs_all = group_syncfs_pays(g->c, weight);
 	err = journal_flush(g->c->journal, syncs_all);
 	is_written = ledger_flush(g->c->ledgers, syncs_all);
-	group_sync_dirs(g, syncs_all);
+	group_sync_dirs(g, syncs_all, weight);
 	if (!is_written)
 		ev_timer_set(g->retry, LEDGER_RETRY_MS);
 	if (err == GW_OK)

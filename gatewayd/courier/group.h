@@ -15,6 +15,7 @@
  * these are many, for one syncfs.
  */
 #define GROUP_SYNCFS_MIN 8u
+#define GROUP_SYNCFS_ALWAYS 64u
 
 struct group;
 typedef void group_fn(void *arg, enum gw_err);
@@ -30,6 +31,13 @@ struct group_wait {
 
 struct group *group_new(struct courier *);
 void group_free(struct group *);
+
+/*
+ * Does one syncfs pay for so many fsyncs?  Not while other writers on the
+ * same disk have made it dear; from GROUP_SYNCFS_ALWAYS on it does anyway.
+ */
+bool group_syncfs_pays(const struct courier *, size_t weight);
+GW_MUST_CHECK enum gw_err group_syncfs(struct courier *, size_t weight);
 
 /* This folder (path from the root of the tree) must reach the disk. */
 void group_dirty(struct group *, const char *path);

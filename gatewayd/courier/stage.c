@@ -465,17 +465,33 @@ stage_weight(const struct stage *s)
 	return s->file_count + s->dir_count;
 }
 
+static enum gw_err sync_name(void *arg, const char *name);
+
+/* A file, or a folder with all that is in it; it was made here, to a depth. */
 static enum gw_err
-sync_dir(struct stage *s, const char *path)
+sync_at(int dirfd, const char *name)
 {
+	struct stat st;
 	enum gw_err err;
 	int fd = -1;
 
-	err = tree_open_dir(s->fd, path, &fd);
+	err = io_openat(dirfd, name, O_RDONLY | O_NOFOLLOW, 0, &fd);
+	if (err == GW_OK)
+		err = io_stat(fd, &st);
+	if (err == GW_OK && S_ISDIR(st.st_mode))
+		err = tree_list(fd, sync_name, &fd);
 	if (err == GW_OK)
 		err = io_fsync(fd);
 	io_drop(&fd);
 	return err;
+}
+
+static enum gw_err
+sync_name(void *arg, const char *name)
+{
+	const int *dirfd = arg;
+
+	return sync_at(*dirfd, name);
 }
 
 enum gw_err
@@ -484,15 +500,16 @@ stage_sync(struct stage *s)
 	enum gw_err err = GW_OK;
 	size_t i;
 
-	if (stage_weight(s) >= GROUP_SYNCFS_MIN)
-		return io_syncfs(s->fd);
-	for (i = 0; i < s->file_count && err == GW_OK; i++) {
-		err = io_fsync(s->files[i]);
-		if (err == GW_OK)
-			err = io_close(&s->files[i]);
+	if (s->file_count < STAGE_SYNC_MAX) {
+		for (i = 0; i < s->file_count && err == GW_OK; i++) {
+			err = io_fsync(s->files[i]);
+			if (err == GW_OK)
+				err = io_close(&s->files[i]);
+		}
 	}
-	for (i = 0; i < s->dir_count && err == GW_OK; i++)
-		err = sync_dir(s, s->dirs[i]);
+	/* Folders, and files of which there were too many to keep open. */
+	if (err == GW_OK && s->is_set)
+		err = sync_at(s->fd, s->object);
 	if (err == GW_OK)
 		err = io_fsync(s->fd);
 	if (err == GW_OK)

@@ -66,9 +66,8 @@ GW_MUST_CHECK enum gw_err stage_file(struct stage *,
 GW_MUST_CHECK enum gw_err stage_end(struct stage *);
 
 /*
- * Make all of it durable.  stage_weight: how many fsyncs that takes; from
- * GROUP_SYNCFS_MIN on the files are not kept open, and it is one syncfs,
- * which serves all that were staged by then (work_sync).
+ * Make all of it durable by itself.  stage_weight: how many fsyncs that
+ * takes; the caller may do it for many transfers at once (group_syncfs).
  */
 size_t stage_weight(const struct stage *);
 GW_MUST_CHECK enum gw_err stage_sync(struct stage *);

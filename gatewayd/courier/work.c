@@ -88,9 +88,9 @@ sync_run(void *arg)
 
 	TAILQ_FOREACH(w, &desk->syncing, syncing)
 		weight += stage_weight(&w->stage);
-	syncs_all = weight >= GROUP_SYNCFS_MIN;
+	syncs_all = group_syncfs_pays(desk->c, weight);
 	if (syncs_all)
-		err = io_syncfs(desk->c->out_fd);
+		err = group_syncfs(desk->c, weight);
 	while ((w = TAILQ_FIRST(&desk->syncing)) != NULL) {
 		TAILQ_REMOVE(&desk->syncing, w, syncing);
 		w->is_syncing = false;
