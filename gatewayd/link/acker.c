@@ -6,18 +6,20 @@
 #include "proto/parcel/ack.h"
 #include "gatewayd/link/acker.h"
 
-#define AHEAD_MS     500  /* an ACK is asked for so long before its tick */
-#define AGAIN_MS     1000 /* after spool had none to give */
-#define QUEUED_MAX   (4 * ACK_LEN) /* a sender that does not read gets no more */
+#define AHEAD_MS 500  /* an ACK is asked for so long before its tick */
+#define AGAIN_MS 1000 /* after spool had none to give */
+#define QUEUED_MAX                                                             \
+	(4 * ACK_LEN) /* a sender that does not read gets no more              \
+		       */
 
 struct acker {
 	struct link_env *env;
 	struct policy_channel channel;
 	struct conn *conn; /* NULL: nobody to tell */
 	struct ev_timer *timer;
-	bool is_asking;	/* also while nobody is there: spool answers late */
-	bool is_due;	/* the timer runs to a tick; else to asking */
-	bool is_first;	/* the next answer leaves at once */
+	bool is_asking; /* also while nobody is there: spool answers late */
+	bool is_due;    /* the timer runs to a tick; else to asking */
+	bool is_first;  /* the next answer leaves at once */
 	bool has_ack;
 	uint8_t ack[ACK_LEN];
 };

@@ -23,8 +23,8 @@ parse_port(const char *text, in_port_t *out)
 }
 
 enum gw_err
-address_parse(const char *text, struct sockaddr_storage *out,
-    socklen_t *len_out)
+address_parse(
+    const char *text, struct sockaddr_storage *out, socklen_t *len_out)
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};

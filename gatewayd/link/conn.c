@@ -27,7 +27,7 @@ struct conn {
 	struct ev_loop *loop;
 	struct ev_fd *ev;
 	struct ev_timer *timer; /* handshake, then idle */
-	struct ev_timer *again;	/* our turn was over before the bytes were */
+	struct ev_timer *again; /* our turn was over before the bytes were */
 	SSL *ssl;
 	struct identity_peer peer;
 	int fd;
@@ -75,7 +75,7 @@ conn_watch(struct conn *c, bool wants_write)
 	ev_fd_set(c->ev, events);
 }
 
-/* --- start ---------------------------------------------------------------- */
+/* --- start --------------------------------------------------------- */
 
 static int
 conn_connected(struct conn *c)
@@ -142,7 +142,7 @@ conn_handshake(struct conn *c, bool *wants_write)
 	return c->state == CONN_UP ? 0 : -1;
 }
 
-/* --- bytes in -------------------------------------------------------------- */
+/* --- bytes in ------------------------------------------------------ */
 
 /* Hand over what is there; keep what is not whole yet. */
 static int
@@ -151,8 +151,8 @@ conn_deliver(struct conn *c)
 	size_t used, off = 0;
 
 	while (off < c->in_len && !c->is_paused) {
-		used = c->ops->on_bytes(c->arg, c, c->in + off,
-		    c->in_len - off);
+		used =
+		    c->ops->on_bytes(c->arg, c, c->in + off, c->in_len - off);
 		if (c->state != CONN_UP)
 			return -1;
 		if (used == 0)
@@ -173,8 +173,8 @@ conn_fill(struct conn *c, bool *wants_write)
 
 	while (c->in_len < CONN_IN_MAX) {
 		ERR_clear_error();
-		ret = SSL_read(c->ssl, c->in + c->in_len,
-		    (int)(CONN_IN_MAX - c->in_len));
+		ret = SSL_read(
+		    c->ssl, c->in + c->in_len, (int)(CONN_IN_MAX - c->in_len));
 		if (ret > 0) {
 			c->in_len += (size_t)ret;
 			continue;
@@ -210,9 +210,9 @@ conn_read(struct conn *c, bool *wants_write)
 		if (c->is_paused)
 			return 0;
 		if (c->has_end) {
-			conn_close(c, c->is_clean_end, c->is_clean_end
-				? "the other side has ended it"
-				: "connection lost");
+			conn_close(c, c->is_clean_end,
+			    c->is_clean_end ? "the other side has ended it"
+					    : "connection lost");
 			return -1;
 		}
 		if (is_dry)
@@ -233,7 +233,7 @@ conn_read(struct conn *c, bool *wants_write)
 	return c->state == CONN_UP ? 0 : -1;
 }
 
-/* --- bytes out ------------------------------------------------------------- */
+/* --- bytes out ----------------------------------------------------- */
 
 static void
 conn_count_rekey(struct conn *c, size_t sent)
@@ -307,7 +307,30 @@ conn_write(struct conn *c, bool *wants_write)
 	}
 }
 
-/* --- life --------------------------------------------------------------------- */
+/*
+ * Say that this was all.  A key update that no write has taken along yet
+ * goes first: until it is out libssl refuses to shut down.
+ */
+static void
+conn_shut(struct conn *c, bool *wants_write)
+{
+	int ret = 1;
+
+	ERR_clear_error();
+	if (SSL_in_init(c->ssl))
+		ret = SSL_do_handshake(c->ssl);
+	if (ret == 1)
+		ret = SSL_shutdown(c->ssl);
+	if (ret < 0 && SSL_get_error(c->ssl, ret) == SSL_ERROR_WANT_WRITE) {
+		*wants_write = true;
+		return;
+	}
+	ERR_clear_error();
+	c->is_shut = true;
+	shutdown(c->fd, SHUT_WR);
+}
+
+/* --- life ---------------------------------------------------------- */
 
 static void
 conn_run(struct conn *c)
@@ -323,12 +346,8 @@ conn_run(struct conn *c)
 	if (c->state == CONN_UP && conn_write(c, &wants_write) == -1)
 		return;
 	if (c->state == CONN_UP && c->is_finishing && !c->is_shut &&
-	    conn_queued(c) == 0) {
-		c->is_shut = true;
-		ERR_clear_error();
-		SSL_shutdown(c->ssl);
-		shutdown(c->fd, SHUT_WR);
-	}
+	    conn_queued(c) == 0)
+		conn_shut(c, &wants_write);
 	conn_watch(c, wants_write);
 }
 
@@ -360,12 +379,14 @@ static void
 on_timer(void *arg)
 {
 	struct conn *c = arg;
-	uint64_t limit = c->is_server ? CONN_SERVER_IDLE_MS
-				      : CONN_CLIENT_IDLE_MS;
+	uint64_t limit =
+	    c->is_server ? CONN_SERVER_IDLE_MS : CONN_CLIENT_IDLE_MS;
 
 	if (c->state != CONN_UP) {
-		conn_close(c, false, c->state == CONN_CONNECTING
-			? "no answer" : "the TLS handshake took too long");
+		conn_close(c, false,
+		    c->state == CONN_CONNECTING
+			? "no answer"
+			: "the TLS handshake took too long");
 		return;
 	}
 	/* a paused connection is silent because we asked for it */
@@ -414,8 +435,7 @@ conn_new(struct ev_loop *loop, SSL_CTX *ctx, int fd, bool is_server,
 	c->timer = ev_timer_new(loop, on_timer, c);
 	c->again = ev_timer_new(loop, on_again, c);
 	ev_timer_set(c->timer, CONN_HANDSHAKE_MS);
-	c->ev = ev_fd_new(loop, fd, is_connecting ? EV_WR : EV_RD, on_ready,
-	    c);
+	c->ev = ev_fd_new(loop, fd, is_connecting ? EV_WR : EV_RD, on_ready, c);
 	return c;
 }
 

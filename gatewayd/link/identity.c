@@ -11,11 +11,11 @@
 #include "base/sha256.h"
 #include "gatewayd/link/identity.h"
 
-#define IDENTITY_FILE	 "transport.pem"
-#define IDENTITY_MAX	 16384
+#define IDENTITY_FILE     "transport.pem"
+#define IDENTITY_MAX      16384
 #define CERT_LIFE_SECONDS (20L * 365 * 86400)
-#define CERT_LIST_MAX	  4096	/* bytes of certificates a stranger may send */
-#define READ_BUFFER	  (128u << 10)	/* several records a system call */
+#define CERT_LIST_MAX     4096 /* bytes of certificates a stranger may send */
+#define READ_BUFFER       (128u << 10) /* several records a system call */
 
 static enum gw_err
 pin_of(X509 *cert, uint8_t pin[IDENTITY_PIN_LEN])
@@ -129,8 +129,8 @@ load(int dirfd, EVP_PKEY **key_out, X509 **cert_out)
 static int
 identity_verify(X509_STORE_CTX *store, void *arg)
 {
-	const SSL *ssl = X509_STORE_CTX_get_ex_data(store,
-	    SSL_get_ex_data_X509_STORE_CTX_idx());
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(
+	    store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	X509 *cert = X509_STORE_CTX_get0_cert(store);
 	struct identity_peer *peer;
 
@@ -160,25 +160,25 @@ set_up(SSL_CTX *ctx, EVP_PKEY *key, X509 *cert)
 
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
-	SSL_CTX_set_mode(ctx,
-	    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_verify(ctx,
-	    SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
+				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_verify(
+	    ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
 	SSL_CTX_set_cert_verify_callback(ctx, identity_verify, NULL);
 	SSL_CTX_set_max_cert_list(ctx, CERT_LIST_MAX);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_default_read_buffer_len(ctx, READ_BUFFER);
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
-	    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
-	    SSL_CTX_set_ciphersuites(ctx, "TLS_AES_256_GCM_SHA384") == 1 &&
-	    SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
-	    SSL_CTX_set1_sigalgs_list(ctx, sigalgs) == 1 &&
-	    /* a sender that never reads must not meet unread tickets */
-	    SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
-	    SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
-	    SSL_CTX_use_certificate(ctx, cert) == 1 &&
-	    SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
-	    SSL_CTX_check_private_key(ctx) == 1;
+	       SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+	       SSL_CTX_set_ciphersuites(ctx, "TLS_AES_256_GCM_SHA384") == 1 &&
+	       SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
+	       SSL_CTX_set1_sigalgs_list(ctx, sigalgs) == 1 &&
+	       /* a sender that never reads must not meet unread tickets */
+	       SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
+	       SSL_CTX_set_max_early_data(ctx, 0) == 1 &&
+	       SSL_CTX_use_certificate(ctx, cert) == 1 &&
+	       SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
+	       SSL_CTX_check_private_key(ctx) == 1;
 }
 
 static enum gw_err
@@ -200,8 +200,8 @@ void
 identity_init(void)
 {
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG |
-		    OPENSSL_INIT_LOAD_SSL_STRINGS |
-		    OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+				 OPENSSL_INIT_LOAD_SSL_STRINGS |
+				 OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
 		NULL) != 1)
 		log_fatal("libssl cannot be made ready");
 }

@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 
-#define IDENTITY_PIN_LEN 32	/* SHA-256 of the SPKI, DER */
+#define IDENTITY_PIN_LEN 32 /* SHA-256 of the SPKI, DER */
 
 /*
  * Make libssl ready without its configuration file, whatever the
@@ -23,16 +23,15 @@ void identity_init(void);
  * session cache, no early data.  Who the peer is is decided by its pin,
  * never by a name or an issuer.
  */
-GW_MUST_CHECK enum gw_err identity_open(int dirfd, SSL_CTX **ctx_out,
-    uint8_t pin_out[IDENTITY_PIN_LEN]);
+GW_MUST_CHECK enum gw_err identity_open(
+    int dirfd, SSL_CTX **ctx_out, uint8_t pin_out[IDENTITY_PIN_LEN]);
 
 /*
  * Whom a connection may be with.  fn is asked within the handshake, as soon
  * as the other side has shown its certificate and before that side's proof
  * is checked; the handshake fails if it says no.  Lives as long as the SSL.
  */
-typedef bool identity_known_fn(void *arg,
-    const uint8_t pin[IDENTITY_PIN_LEN]);
+typedef bool identity_known_fn(void *arg, const uint8_t pin[IDENTITY_PIN_LEN]);
 struct identity_peer {
 	identity_known_fn *fn;
 	void *arg;

@@ -9,7 +9,7 @@
 #include "proto/crypto/crypto.h"
 #include "gatewayd/link/inbound_own.h"
 
-/* --- places -------------------------------------------------------------------- */
+/* --- places -------------------------------------------------------- */
 
 static void
 object_clear(struct rx *r)
@@ -63,7 +63,7 @@ rx_place(struct inbound *in)
 	return NULL;
 }
 
-/* --- spool ------------------------------------------------------------------------ */
+/* --- spool --------------------------------------------------------- */
 
 void
 inbound_pause(struct inbound *in)
@@ -114,8 +114,8 @@ inbound_answered(struct rx *r, enum gw_err err)
 	/* either may free the connection and us: nothing may follow */
 	if (err != GW_OK)
 		conn_drop(in->conn, err == GW_ESPACE
-			? "fetching is stopped: no space"
-			: "the spool did not take it");
+					? "fetching is stopped: no space"
+					: "the spool did not take it");
 	else if (in->calls < INBOUND_CALLS_LOW)
 		conn_pause(in->conn, false);
 }
@@ -160,7 +160,8 @@ got_begin(void *arg, struct ipc_msg *msg)
 	if (rx.err == GW_OK) {
 		memcpy(r->rx_id, rx.rx_id, sizeof(r->rx_id));
 		r->known = rx.state == RX_NEW || rx.state == RX_RESUME
-			       ? RX_TAKES : RX_SKIPS;
+			       ? RX_TAKES
+			       : RX_SKIPS;
 		r->wants_tables = rx.wants_tables != 0;
 		r->had_bodies = rx.bodies;
 		r->had_chunks = rx.chunks;
@@ -171,7 +172,7 @@ got_begin(void *arg, struct ipc_msg *msg)
 	inbound_answered(r, (enum gw_err)rx.err);
 }
 
-/* --- header and tables --------------------------------------------------------------- */
+/* --- header and tables --------------------------------------------- */
 
 /* Does the header name a key of ours?  None listed: spool and keys judge. */
 static bool
@@ -228,7 +229,7 @@ may_open(const struct inbound *in, size_t len)
 			bytes += in->rx[i].layout.total_len;
 		}
 	return open == 0 ||
-	    (open < FRAME_OPEN_MAX && bytes + len <= FRAME_OPEN_BYTES);
+	       (open < FRAME_OPEN_MAX && bytes + len <= FRAME_OPEN_BYTES);
 }
 
 static enum inbound_took
@@ -277,8 +278,8 @@ open_tables(struct rx *r)
 	if (io_seal(r->object_fd) != GW_OK)
 		log_fatal("cannot seal a memory file");
 	/* private: kernels before 6.7 refuse to share a sealed one */
-	r->object = mmap(NULL, l->total_len, PROT_READ, MAP_PRIVATE,
-	    r->object_fd, 0);
+	r->object =
+	    mmap(NULL, l->total_len, PROT_READ, MAP_PRIVATE, r->object_fd, 0);
 	if (r->object == MAP_FAILED)
 		log_fatal("cannot map a memory file");
 	r->has_tables = tables_check(&r->header, r->object + l->body_table_off,
@@ -326,8 +327,8 @@ take_end(struct rx *r)
 }
 
 enum inbound_took
-inbound_frame(struct inbound *in, const struct frame *f,
-    const uint8_t *payload, const char **why)
+inbound_frame(struct inbound *in, const struct frame *f, const uint8_t *payload,
+    const char **why)
 {
 	struct rx *r;
 
@@ -357,7 +358,7 @@ inbound_frame(struct inbound *in, const struct frame *f,
 	}
 }
 
-/* --- life ------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------- */
 
 void
 inbound_flush(struct inbound *in)

@@ -20,12 +20,12 @@ struct inbound_channel {
 	const char *id;
 	uint8_t channel_id[16];
 	uint8_t peer_sign_pub[32];
-	uint8_t key_ids[4][16];		/* ours that a header may name */
+	uint8_t key_ids[4][16]; /* ours that a header may name */
 };
 
 /* conn and the channel are borrowed. */
-struct inbound *inbound_new(struct link_env *, struct conn *,
-    const struct inbound_channel *);
+struct inbound *inbound_new(
+    struct link_env *, struct conn *, const struct inbound_channel *);
 void inbound_free(struct inbound *);
 
 /*

@@ -11,8 +11,8 @@ static bool
 find_record(const struct rx *r, uint32_t index, struct body_record *out)
 {
 	return r->has_tables &&
-	    tables_get_body(r->object + r->layout.body_table_off,
-		r->layout.body_table_len, index, out) == GW_OK;
+	       tables_get_body(r->object + r->layout.body_table_off,
+		   r->layout.body_table_len, index, out) == GW_OK;
 }
 
 /* One body that cannot be had is the end of its parcel. */
@@ -29,7 +29,7 @@ tell_damaged(struct rx *r, uint32_t index)
 	r->known = RX_SKIPS;
 }
 
-/* --- small bodies --------------------------------------------------------------- */
+/* --- small bodies -------------------------------------------------- */
 
 /* Spool may have the first of them from an earlier connection. */
 static void
@@ -91,8 +91,8 @@ put_add(struct rx *r, uint32_t index, const struct body_record *rec,
 }
 
 enum inbound_took
-inbound_small(struct rx *r, const uint8_t *bytes, size_t total,
-    const char **why)
+inbound_small(
+    struct rx *r, const uint8_t *bytes, size_t total, const char **why)
 {
 	struct body_record rec;
 	const uint8_t *stored, *entry;
@@ -132,7 +132,7 @@ inbound_small(struct rx *r, const uint8_t *bytes, size_t total,
 	return INBOUND_TOOK;
 }
 
-/* --- files of large bodies -------------------------------------------------------- */
+/* --- files of large bodies ----------------------------------------- */
 
 static void
 file_clear(struct file *f)
@@ -158,8 +158,7 @@ got_file(void *arg, struct ipc_msg *msg)
 	} else {
 		f->state = st.err == GW_EEXIST ? FILE_HAD : FILE_FREE;
 	}
-	inbound_answered(r, st.err == GW_EEXIST ? GW_OK
-						: (enum gw_err)st.err);
+	inbound_answered(r, st.err == GW_EEXIST ? GW_OK : (enum gw_err)st.err);
 }
 
 static struct file *
@@ -172,11 +171,11 @@ free_file(struct rx *r)
 }
 
 static void
-ask_file(struct rx *r, struct file *f, uint32_t index,
-    const struct body_record *rec)
+ask_file(
+    struct rx *r, struct file *f, uint32_t index, const struct body_record *rec)
 {
-	struct spool_rx_create create = {.padded_len = rec->padded_len,
-	    .index = index};
+	struct spool_rx_create create = {
+	    .padded_len = rec->padded_len, .index = index};
 
 	f->r = r;
 	f->state = FILE_ASKED;
@@ -197,8 +196,8 @@ inbound_look_ahead(struct rx *r)
 
 	if (r->known != RX_TAKES)
 		return;
-	while (r->next_file < r->header.body_count &&
-	    (f = free_file(r)) != NULL) {
+	while (
+	    r->next_file < r->header.body_count && (f = free_file(r)) != NULL) {
 		index = r->next_file++;
 		if (find_record(r, index, &rec) &&
 		    body_chunk_count(rec.padded_len) > 1)
@@ -227,7 +226,7 @@ find_file(struct rx *r, const struct large *l)
 	return NULL;
 }
 
-/* --- large bodies -------------------------------------------------------------------- */
+/* --- large bodies -------------------------------------------------- */
 
 static void
 large_clear(struct large *l)
@@ -260,8 +259,8 @@ large_begin(struct rx *r, uint32_t index)
 }
 
 enum inbound_took
-inbound_table(struct rx *r, const uint8_t *bytes, size_t total,
-    const char **why)
+inbound_table(
+    struct rx *r, const uint8_t *bytes, size_t total, const char **why)
 {
 	struct large *l = &r->large;
 	uint32_t index, first;
@@ -297,7 +296,7 @@ static bool
 large_may_start(const struct rx *r, const struct large *l, uint32_t n)
 {
 	return n == 0 || l->is_had ||
-	    (l->index == r->had_bodies && n <= r->had_chunks);
+	       (l->index == r->had_bodies && n <= r->had_chunks);
 }
 
 /* Take over the file and write the table behind where the chunks will be. */
@@ -316,9 +315,9 @@ large_open(struct rx *r, const char **why)
 	f->fd = -1;
 	file_clear(f);
 	inbound_look_ahead(r);
-	if (l->is_had || io_pwrite_full(l->fd, l->table,
-		(size_t)(l->count * BODY_ENTRY_LEN), l->record.padded_len) ==
-		GW_OK)
+	if (l->is_had ||
+	    io_pwrite_full(l->fd, l->table, (size_t)(l->count * BODY_ENTRY_LEN),
+		l->record.padded_len) == GW_OK)
 		return INBOUND_TOOK;
 	*why = "the spool's disk cannot be written";
 	return INBOUND_NONSENSE;
@@ -356,8 +355,8 @@ static void
 large_done(struct rx *r)
 {
 	struct large *l = &r->large;
-	struct spool_rx_create done = {.padded_len = l->record.padded_len,
-	    .index = l->index};
+	struct spool_rx_create done = {
+	    .padded_len = l->record.padded_len, .index = l->index};
 
 	memcpy(done.rx_id, r->rx_id, sizeof(done.rx_id));
 	memcpy(done.id, l->record.id, sizeof(done.id));
@@ -392,8 +391,8 @@ large_write(struct rx *r, uint32_t n, const uint8_t *cipher, size_t len)
 }
 
 enum inbound_took
-inbound_chunk(struct rx *r, const uint8_t *bytes, size_t total,
-    const char **why)
+inbound_chunk(
+    struct rx *r, const uint8_t *bytes, size_t total, const char **why)
 {
 	struct large *l = &r->large;
 	enum inbound_took took;
@@ -412,8 +411,7 @@ inbound_chunk(struct rx *r, const uint8_t *bytes, size_t total,
 	    len != body_chunk_len(l->record.padded_len, n) ||
 	    (l->has_start && n != l->chunk))
 		return INBOUND_NONSENSE;
-	if (!l->has_start &&
-	    (took = large_start(r, n, why)) != INBOUND_TOOK)
+	if (!l->has_start && (took = large_start(r, n, why)) != INBOUND_TOOK)
 		return took;
 	l->chunk = (uint64_t)n + 1;
 	if (!l->is_damaged && !l->is_had && !large_write(r, n, cipher, len)) {

@@ -8,11 +8,11 @@
 
 /* Shared by inbound.c (parcels) and inbound_body.c (their bodies). */
 
-#define INBOUND_PARCELS	  (2 * FRAME_OPEN_MAX) /* ended ones wait for spool */
-#define INBOUND_PUT_BYTES (2u << 20) /* of small bodies handed over at once */
-#define INBOUND_PROGRESS  64	/* chunks between two reports: 16 MiB */
-#define INBOUND_AHEAD	  2	/* files asked for before their bodies come */
-#define INBOUND_CALLS_HIGH 128	/* spool is behind: stop reading */
+#define INBOUND_PARCELS    (2 * FRAME_OPEN_MAX) /* ended ones wait for spool */
+#define INBOUND_PUT_BYTES  (2u << 20) /* of small bodies handed over at once */
+#define INBOUND_PROGRESS   64         /* chunks between two reports: 16 MiB */
+#define INBOUND_AHEAD      2   /* files asked for before their bodies come */
+#define INBOUND_CALLS_HIGH 128 /* spool is behind: stop reading */
 #define INBOUND_CALLS_LOW  64
 
 /* Small bodies gathered for one SPOOL_RX_PUT. */
@@ -29,21 +29,21 @@ struct file {
 	struct rx *r;
 	enum file_state state;
 	uint32_t index;
-	int fd;		/* FILE_THERE */
+	int fd; /* FILE_THERE */
 };
 
 /* The body of more than one chunk that is coming in. */
 struct large {
 	bool is_active;
-	bool is_damaged;	/* passed over */
-	bool is_had;		/* spool has it from an earlier connection */
+	bool is_damaged; /* passed over */
+	bool is_had;     /* spool has it from an earlier connection */
 	uint32_t index;
 	struct body_record record;
 	uint8_t *table;
-	uint64_t count;		/* chunks */
-	uint64_t got;		/* entries of the table that have come */
+	uint64_t count; /* chunks */
+	uint64_t got;   /* entries of the table that have come */
 	bool has_start;
-	uint64_t chunk;		/* the next to come */
+	uint64_t chunk; /* the next to come */
 	int fd;
 };
 
@@ -60,12 +60,12 @@ struct rx {
 	struct parcel_layout layout;
 	int object_fd;
 	size_t object_got;
-	uint8_t *object;	/* mapped once it is whole */
-	uint32_t pending;	/* spool requests not yet answered */
+	uint8_t *object;  /* mapped once it is whole */
+	uint32_t pending; /* spool requests not yet answered */
 	struct put put;
 	struct large large;
 	struct file files[INBOUND_AHEAD];
-	uint32_t next_file;	/* body from which to look for the next */
+	uint32_t next_file; /* body from which to look for the next */
 };
 
 struct inbound {
@@ -79,7 +79,7 @@ struct inbound {
 	void *arg;
 };
 
-/* --- inbound.c ------------------------------------------------------------ */
+/* --- inbound.c ----------------------------------------------------- */
 
 void inbound_pause(struct inbound *);
 
@@ -95,14 +95,14 @@ void inbound_ask(struct rx *, uint16_t type, const void *fixed, size_t len,
 void inbound_answered(struct rx *, enum gw_err err);
 void inbound_got_status(void *rx, struct ipc_msg *);
 
-/* --- inbound_body.c ----------------------------------------------------------- */
+/* --- inbound_body.c ------------------------------------------------ */
 
-enum inbound_took inbound_small(struct rx *, const uint8_t *, size_t,
-    const char **why);
-enum inbound_took inbound_table(struct rx *, const uint8_t *, size_t,
-    const char **why);
-enum inbound_took inbound_chunk(struct rx *, const uint8_t *, size_t,
-    const char **why);
+enum inbound_took inbound_small(
+    struct rx *, const uint8_t *, size_t, const char **why);
+enum inbound_took inbound_table(
+    struct rx *, const uint8_t *, size_t, const char **why);
+enum inbound_took inbound_chunk(
+    struct rx *, const uint8_t *, size_t, const char **why);
 
 /* Hand the small bodies gathered so far to spool, if it wants them. */
 void inbound_put(struct rx *);

@@ -33,8 +33,8 @@ limits_free(struct limits *l)
 }
 
 bool
-limits_same_host(const struct sockaddr_storage *a,
-    const struct sockaddr_storage *b)
+limits_same_host(
+    const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
 	struct sockaddr_in6 a6, b6;
 	struct sockaddr_in a4, b4;

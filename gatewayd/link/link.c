@@ -14,24 +14,24 @@ struct link_call {
 };
 
 #define ANSWER(type) ((uint16_t)((type) | IPC_REPLY))
-#define STATUS	     sizeof(struct ipc_status)
+#define STATUS       sizeof(struct ipc_status)
 
 const struct ipc_rule link_rules[] = {
-	{ANSWER(SPOOL_LINK_HELLO), STATUS, sizeof(struct keys_channel),
-	    POLICY_CHANNELS_MAX, 0, 0},
-	{ANSWER(SPOOL_TX_NEXT), sizeof(struct spool_tx_parcel), 0, 0, 0, 1},
-	{ANSWER(SPOOL_TX_ACK), sizeof(struct keys_ack_checked), 0, 0, 0, 0},
-	{ANSWER(SPOOL_BODY_GET), STATUS, sizeof(struct ipc_body),
-	    IPC_BATCH_MAX, 0, 1},
-	{ANSWER(SPOOL_RX_BEGIN), sizeof(struct spool_rx), 0, 0, 0, 0},
-	{ANSWER(SPOOL_RX_TABLES), STATUS, 0, 0, 0, 0},
-	{ANSWER(SPOOL_RX_PUT), STATUS, 0, 0, 0, 0},
-	{ANSWER(SPOOL_RX_CREATE), STATUS, 0, 0, 0, 1},
-	{ANSWER(SPOOL_RX_DONE), STATUS, 0, 0, 0, 0},
-	{ANSWER(SPOOL_RX_PROGRESS), STATUS, 0, 0, 0, 0},
-	{ANSWER(SPOOL_RX_DAMAGED), STATUS, 0, 0, 0, 0},
-	{ANSWER(SPOOL_ACK_NEXT), sizeof(struct keys_ack_signed), 0, 0, 0, 0},
-	{ANSWER(SPOOL_LINK_STATE), STATUS, 0, 0, 0, 0},
+    {ANSWER(SPOOL_LINK_HELLO), STATUS, sizeof(struct keys_channel),
+	POLICY_CHANNELS_MAX, 0, 0},
+    {ANSWER(SPOOL_TX_NEXT), sizeof(struct spool_tx_parcel), 0, 0, 0, 1},
+    {ANSWER(SPOOL_TX_ACK), sizeof(struct keys_ack_checked), 0, 0, 0, 0},
+    {ANSWER(SPOOL_BODY_GET), STATUS, sizeof(struct ipc_body), IPC_BATCH_MAX, 0,
+	1},
+    {ANSWER(SPOOL_RX_BEGIN), sizeof(struct spool_rx), 0, 0, 0, 0},
+    {ANSWER(SPOOL_RX_TABLES), STATUS, 0, 0, 0, 0},
+    {ANSWER(SPOOL_RX_PUT), STATUS, 0, 0, 0, 0},
+    {ANSWER(SPOOL_RX_CREATE), STATUS, 0, 0, 0, 1},
+    {ANSWER(SPOOL_RX_DONE), STATUS, 0, 0, 0, 0},
+    {ANSWER(SPOOL_RX_PROGRESS), STATUS, 0, 0, 0, 0},
+    {ANSWER(SPOOL_RX_DAMAGED), STATUS, 0, 0, 0, 0},
+    {ANSWER(SPOOL_ACK_NEXT), sizeof(struct keys_ack_signed), 0, 0, 0, 0},
+    {ANSWER(SPOOL_LINK_STATE), STATUS, 0, 0, 0, 0},
 };
 const int link_rule_count = (int)(sizeof(link_rules) / sizeof(*link_rules));
 

@@ -12,7 +12,7 @@
 #include "gatewayd/link/listen.h"
 
 #define LISTEN_BACKLOG 64
-#define LISTEN_TURN    16	/* connections taken before others get a turn */
+#define LISTEN_TURN    16 /* connections taken before others get a turn */
 #define LISTEN_WHY_LEN 64
 
 struct listen {
@@ -47,8 +47,8 @@ on_accept(void *arg, int fd, int events)
 		/* limits on connections stand far below those on fds */
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
 		    errno == ENOBUFS)
-			log_fatal("cannot accept a connection: %s",
-			    strerror(errno));
+			log_fatal(
+			    "cannot accept a connection: %s", strerror(errno));
 		/* the rest is the other side's: it has gone away, mostly */
 		return;
 	}
@@ -63,8 +63,8 @@ try_listen(const char *address)
 
 	if (address_parse(address, &sa, &len) != GW_OK)
 		log_fatal("bad address %s", address);
-	fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-	    0);
+	fd =
+	    socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd != -1 &&
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
 	    (sa.ss_family != AF_INET6 ||

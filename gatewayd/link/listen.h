@@ -17,8 +17,8 @@ struct listen;
 /* A connection came: takes the fd. */
 typedef void listen_fn(void *arg, int fd, const struct sockaddr_storage *);
 
-struct listen *listen_new(struct ev_loop *, const char *address, listen_fn *,
-    void *arg);
+struct listen *listen_new(
+    struct ev_loop *, const char *address, listen_fn *, void *arg);
 void listen_free(struct listen *);
 const char *listen_address(const struct listen *);
 

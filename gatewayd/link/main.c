@@ -15,8 +15,8 @@
 #include "gatewayd/link/receiver.h"
 #include "gatewayd/link/sender.h"
 
-#define LEAVE_MS   500		/* to let the last bytes out before leaving */
-#define REFRESH_MS 3600000	/* receive keys change with the months */
+#define LEAVE_MS   500     /* to let the last bytes out before leaving */
+#define REFRESH_MS 3600000 /* receive keys change with the months */
 
 /* What a channel's connections depend on; other changes leave them alone. */
 struct running {
@@ -49,21 +49,21 @@ struct state {
 
 static const struct sandbox_call link_calls[] = {
 #define ANY -1, 0, 0
-	{"socket", 0, UINT32_MAX, AF_INET, "carrier connections"},
-	{"socket", 0, UINT32_MAX, AF_INET6, "carrier connections"},
-	{"bind", ANY, "the address of a receiver channel"},
-	{"listen", ANY, "the address of a receiver channel"},
-	{"accept4", ANY, "connections of paired senders"},
-	{"connect", ANY, "the peer's address of a sender channel"},
-	{"getsockopt", 1, UINT32_MAX, SOL_SOCKET, "did connect() succeed?"},
-	{"setsockopt", 1, UINT32_MAX, SOL_SOCKET, "SO_REUSEADDR"},
-	{"setsockopt", 1, UINT32_MAX, IPPROTO_TCP,
-	    "TCP_NODELAY, TCP_NOTSENT_LOWAT"},
-	{"setsockopt", 1, UINT32_MAX, IPPROTO_IPV6, "IPV6_V6ONLY"},
+    {"socket", 0, UINT32_MAX, AF_INET, "carrier connections"},
+    {"socket", 0, UINT32_MAX, AF_INET6, "carrier connections"},
+    {"bind", ANY, "the address of a receiver channel"},
+    {"listen", ANY, "the address of a receiver channel"},
+    {"accept4", ANY, "connections of paired senders"},
+    {"connect", ANY, "the peer's address of a sender channel"},
+    {"getsockopt", 1, UINT32_MAX, SOL_SOCKET, "did connect() succeed?"},
+    {"setsockopt", 1, UINT32_MAX, SOL_SOCKET, "SO_REUSEADDR"},
+    {"setsockopt", 1, UINT32_MAX, IPPROTO_TCP,
+	"TCP_NODELAY, TCP_NOTSENT_LOWAT"},
+    {"setsockopt", 1, UINT32_MAX, IPPROTO_IPV6, "IPV6_V6ONLY"},
 #undef ANY
 };
 
-/* --- channels ---------------------------------------------------------------------- */
+/* --- channels ------------------------------------------------------ */
 
 static void
 clear_channels(struct state *st)
@@ -165,7 +165,7 @@ on_refresh(void *arg)
 	ask_channels(arg);
 }
 
-/* --- ports ----------------------------------------------------------------------------- */
+/* --- ports --------------------------------------------------------- */
 
 static void
 list_ports(const struct policy_table *policy, uint32_t role, struct ports *out)
@@ -204,10 +204,10 @@ needs_restart(const struct state *st)
 	list_ports(st->policy, POLICY_SENDER, &reach);
 	list_ports(st->policy, POLICY_RECEIVER, &take);
 	return st->has_port_rules && (!are_within(&reach, &st->reach) ||
-	    !are_within(&take, &st->take));
+					 !are_within(&take, &st->take));
 }
 
-/* --- control --------------------------------------------------------------------------- */
+/* --- control ------------------------------------------------------- */
 
 static void
 on_leave(void *arg)
@@ -266,7 +266,7 @@ on_spool_closed(void *arg, struct ipc_chan *chan)
 	log_fatal("the spool is gone");
 }
 
-/* --- start ----------------------------------------------------------------------------- */
+/* --- start --------------------------------------------------------- */
 
 static void
 enter(const struct ipc_boot *boot, struct state *st)
@@ -280,10 +280,10 @@ enter(const struct ipc_boot *boot, struct state *st)
 	    .dir_count = 1};
 
 	snprintf(dir, sizeof(dir), "%s/link", st->policy->zone.state_dir);
-	spec.dirs[0] = (struct proc_dir){.path = dir,
-	    .rights = SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE};
-	sandbox_join(calls, 64, &n, sandbox_file_calls,
-	    sandbox_file_call_count);
+	spec.dirs[0] = (struct proc_dir){
+	    .path = dir, .rights = SANDBOX_READ | SANDBOX_WRITE | SANDBOX_MAKE};
+	sandbox_join(
+	    calls, 64, &n, sandbox_file_calls, sandbox_file_call_count);
 	sandbox_join(calls, 64, &n, link_calls,
 	    (int)(sizeof(link_calls) / sizeof(*link_calls)));
 	list_ports(st->policy, POLICY_SENDER, &st->reach);
@@ -334,14 +334,14 @@ main(void)
 	io_drop(&boot.policy_fd);
 	st.env.loop = ev_loop_new();
 	enter(&boot, &st);
-	st.env.spool = ipc_chan_new(st.env.loop,
-	    ipc_boot_take(&boot, PROC_SPOOL), "spool", link_rules,
-	    link_rule_count, on_answer, on_spool_closed, &st);
+	st.env.spool =
+	    ipc_chan_new(st.env.loop, ipc_boot_take(&boot, PROC_SPOOL), "spool",
+		link_rules, link_rule_count, on_answer, on_spool_closed, &st);
 	st.leave = ev_timer_new(st.env.loop, on_leave, &st);
 	st.refresh = ev_timer_new(st.env.loop, on_refresh, &st);
 	ask_channels(&st);
-	st.control = ipc_control_new(st.env.loop, boot.control_fd, &control,
-	    &st);
+	st.control =
+	    ipc_control_new(st.env.loop, boot.control_fd, &control, &st);
 	ev_loop_run(st.env.loop);
 	leave(&st);
 	return 0;

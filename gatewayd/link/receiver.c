@@ -54,7 +54,7 @@ struct receiver {
 	struct ev_timer *report;
 };
 
-/* --- what spool is told ------------------------------------------------------------ */
+/* --- what spool is told -------------------------------------------- */
 
 static void
 tell(struct rx_channel *ch, enum link_state state, const char *detail)
@@ -94,7 +94,7 @@ on_report(void *arg)
 	ev_timer_set(rv->report, REPORT_MS);
 }
 
-/* --- guests ------------------------------------------------------------------------- */
+/* --- guests -------------------------------------------------------- */
 
 static void
 guest_clear(struct guest *g)
@@ -160,8 +160,8 @@ is_known(void *arg, const uint8_t pin[IDENTITY_PIN_LEN])
 	const struct guest *g = arg;
 
 	for (int i = 0; i < g->rv->channel_count; i++)
-		if (mem_equal(pin, g->rv->channels[i].peer_pin,
-			IDENTITY_PIN_LEN))
+		if (mem_equal(
+			pin, g->rv->channels[i].peer_pin, IDENTITY_PIN_LEN))
 			return true;
 	return false;
 }
@@ -175,7 +175,7 @@ on_hello_late(void *arg)
 		conn_drop(g->conn, "it did not say which channel it is for");
 }
 
-/* --- HELLO: which channel this is --------------------------------------------------- */
+/* --- HELLO: which channel this is ---------------------------------- */
 
 static struct rx_channel *
 find_channel(struct receiver *rv, const uint8_t id[16], const uint8_t *pin)
@@ -222,7 +222,7 @@ take_hello(struct guest *g, const uint8_t *payload, size_t len)
 	return NULL;
 }
 
-/* --- frames ---------------------------------------------------------------------------- */
+/* --- frames -------------------------------------------------------- */
 
 static enum inbound_took
 take_frame(struct guest *g, const struct frame *f, const uint8_t *payload,
@@ -288,7 +288,7 @@ on_dry(void *arg, struct conn *c)
 		inbound_flush(g->in);
 }
 
-/* --- who may come ------------------------------------------------------------------------ */
+/* --- who may come -------------------------------------------------- */
 
 /* A place; the oldest stranger gives way, so that none can hold them all. */
 static struct guest *
@@ -347,7 +347,7 @@ on_connection(void *arg, int fd, const struct sockaddr_storage *from)
 	    conn_new(rv->env->loop, rv->env->tls, fd, true, false, &ops, g);
 }
 
-/* --- life --------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------- */
 
 static void
 listen_on(struct receiver *rv, const char *address)
@@ -388,8 +388,7 @@ receiver_add(struct receiver *rv, const struct policy_channel *policy,
 	if (header_channel_id(policy->id, ch->keys.channel_id) != GW_OK)
 		log_fatal("channel %s: no channel id", policy->id);
 	memcpy(ch->keys.peer_sign_pub, info->peer_sign_pub, 32);
-	memcpy(ch->keys.key_ids, info->peer_key_ids,
-	    sizeof(ch->keys.key_ids));
+	memcpy(ch->keys.key_ids, info->peer_key_ids, sizeof(ch->keys.key_ids));
 	memcpy(ch->peer_pin, info->peer_pin, sizeof(ch->peer_pin));
 	ch->acker = acker_new(rv->env, policy);
 	listen_on(rv, policy->address);
@@ -401,8 +400,7 @@ receiver_update(struct receiver *rv, const struct keys_channel *info)
 {
 	for (int i = 0; i < rv->channel_count; i++)
 		if (strcmp(rv->channels[i].policy.id, info->id) == 0)
-			memcpy(rv->channels[i].keys.key_ids,
-			    info->peer_key_ids,
+			memcpy(rv->channels[i].keys.key_ids, info->peer_key_ids,
 			    sizeof(rv->channels[i].keys.key_ids));
 }
 

@@ -17,9 +17,9 @@
 #define RETRY_MIN_MS  200
 #define RETRY_MAX_MS  30000
 #define ALIVE_MS      15000
-#define ANSWER_MS     30000	/* from HELLO to the first ACK */
-#define CUT_AGAIN_MS  300000	/* what could not be read is tried again */
-#define ACK_CALLS_MAX 4		/* ACKs that spool has not yet looked at */
+#define ANSWER_MS     30000  /* from HELLO to the first ACK */
+#define CUT_AGAIN_MS  300000 /* what could not be read is tried again */
+#define ACK_CALLS_MAX 4      /* ACKs that spool has not yet looked at */
 /* Bytes of a turn at weight 0: a whole frame, or a turn could be empty. */
 #define QUANTUM (FRAME_HEAD_LEN + FRAME_PAYLOAD_MAX)
 
@@ -41,7 +41,7 @@ struct next {
 /* A place for a parcel on its way; its turn ends when credit is used up. */
 struct slot {
 	struct sender *s;
-	struct tx *tx; /* NULL: free */
+	struct tx *tx;  /* NULL: free */
 	uint64_t order; /* of coming */
 	uint32_t weight;
 	int64_t credit;
@@ -54,11 +54,12 @@ struct sender {
 	uint8_t peer_pin[IDENTITY_PIN_LEN];
 	struct conn *conn;
 	struct ev_timer *retry, *alive;
-	struct ev_timer *patience; /* for the first ACK; then for what was cut */
+	struct ev_timer
+	    *patience; /* for the first ACK; then for what was cut */
 	uint64_t delay_ms;
 	bool is_up, has_ack, is_finishing;
-	bool is_full;	/* the next parcel's tables must wait */
-	bool is_hungry;	/* places were freed: ask for more */
+	bool is_full;   /* the next parcel's tables must wait */
+	bool is_hungry; /* places were freed: ask for more */
 	uint32_t epoch; /* of the parcel taken last */
 	uint64_t seq;
 	uint32_t ack_calls;
@@ -70,7 +71,7 @@ struct sender {
 	uint64_t orders;
 };
 
-/* --- losing and retrying ------------------------------------------------------- */
+/* --- losing and retrying ------------------------------------------- */
 
 static void
 clear_parcels(struct sender *s)
@@ -107,7 +108,7 @@ lost(struct sender *s, const char *why)
 		s->delay_ms = RETRY_MAX_MS;
 }
 
-/* --- filling the queue ----------------------------------------------------------- */
+/* --- filling the queue --------------------------------------------- */
 
 static uint32_t
 count_flowing(const struct sender *s)
@@ -136,8 +137,8 @@ let_flow(struct sender *s)
 			    (first == NULL || slot->order < first->order))
 				first = slot;
 		}
-		if (first == NULL || count_flowing(s) >=
-			s->channel.max_in_flight)
+		if (first == NULL ||
+		    count_flowing(s) >= s->channel.max_in_flight)
 			return;
 		tx_hold(first->tx, false);
 	} while (true);
@@ -200,7 +201,7 @@ fill(struct sender *s)
 	}
 }
 
-/* --- the next parcel ---------------------------------------------------------------- */
+/* --- the next parcel ----------------------------------------------- */
 
 static uint32_t
 count_open(const struct sender *s, uint64_t *bytes_out)
@@ -242,8 +243,8 @@ take_parcel(struct sender *s, const struct spool_tx_parcel *info, int *fd)
 	}
 	while (slot->tx != NULL)
 		slot++;
-	if (*fd == -1 || tx_new(s->env, info, *fd, on_ready, slot, &slot->tx) !=
-		GW_OK)
+	if (*fd == -1 ||
+	    tx_new(s->env, info, *fd, on_ready, slot, &slot->tx) != GW_OK)
 		log_fatal("spool offered a parcel that is none");
 	*fd = -1;
 	slot->credit = 0;
@@ -299,14 +300,15 @@ is_asked(const struct sender *s, uint64_t after_seq)
 static void
 ask_at(struct sender *s, uint64_t after_seq)
 {
-	struct spool_tx_next ask = {.after_seq = after_seq,
-	    .after_epoch = s->epoch};
+	struct spool_tx_next ask = {
+	    .after_seq = after_seq, .after_epoch = s->epoch};
 	struct next *n = s->next;
 
 	while (n < s->next + NEXT_MAX && n->is_open)
 		n++;
 	if (n == s->next + NEXT_MAX)
-		return; /* old questions fill all places until some is answered */
+		return; /* old questions fill all places until some is answered
+			 */
 	n->is_open = true;
 	n->after_epoch = s->epoch;
 	n->after_seq = after_seq;
@@ -328,16 +330,16 @@ ask_next(struct sender *s)
 			ask_at(s, s->seq + i);
 }
 
-/* --- ACKs ------------------------------------------------------------------------------ */
+/* --- ACKs ---------------------------------------------------------- */
 
 /* Did the peer get on since its last ACK? */
 static bool
 has_moved(const struct ack *a, const struct ack *b)
 {
 	return a->epoch != b->epoch || a->header_seq != b->header_seq ||
-	    a->base_seq != b->base_seq ||
-	    memcmp(a->complete, b->complete, sizeof(a->complete)) != 0 ||
-	    memcmp(a->progress, b->progress, sizeof(a->progress)) != 0;
+	       a->base_seq != b->base_seq ||
+	       memcmp(a->complete, b->complete, sizeof(a->complete)) != 0 ||
+	       memcmp(a->progress, b->progress, sizeof(a->progress)) != 0;
 }
 
 static void
@@ -395,7 +397,7 @@ on_bytes(void *arg, struct conn *c, const uint8_t *bytes, size_t len)
 	return ACK_LEN;
 }
 
-/* --- connection --------------------------------------------------------------------------- */
+/* --- connection ---------------------------------------------------- */
 
 static bool
 is_known(void *arg, const uint8_t pin[IDENTITY_PIN_LEN])
@@ -481,10 +483,10 @@ on_retry(void *arg)
 	if (address_parse(s->channel.address, &sa, &len) != GW_OK)
 		log_fatal("channel %s: bad address %s", s->channel.id,
 		    s->channel.address);
-	fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-	    0);
+	fd =
+	    socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1 || (connect(fd, (struct sockaddr *)&sa, len) == -1 &&
-	    errno != EINPROGRESS)) {
+			    errno != EINPROGRESS)) {
 		const char *why = strerror(errno);
 
 		if (fd != -1)
@@ -492,11 +494,10 @@ on_retry(void *arg)
 		lost(s, why);
 		return;
 	}
-	s->conn = conn_new(s->env->loop, s->env->tls, fd, false, true, &ops,
-	    s);
+	s->conn = conn_new(s->env->loop, s->env->tls, fd, false, true, &ops, s);
 }
 
-/* --- life --------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------- */
 
 struct sender *
 sender_new(struct link_env *env, const struct policy_channel *channel,

@@ -39,7 +39,7 @@ struct tx {
 	uint64_t table_at, chunk_count, chunk;
 };
 
-/* --- bodies from spool ------------------------------------------------------ */
+/* --- bodies from spool --------------------------------------------- */
 
 static void
 batch_clear(struct batch *b)
@@ -70,8 +70,8 @@ got_bodies(void *arg, struct ipc_msg *msg)
 	if (st.err != GW_OK) {
 		tx_cut(t, err_text_en((enum gw_err)st.err));
 	} else {
-		memcpy(b->bodies, msg->elems,
-		    msg->count * sizeof(b->bodies[0]));
+		memcpy(
+		    b->bodies, msg->elems, msg->count * sizeof(b->bodies[0]));
 		if (msg->count == 0 || msg->fd_count != 1 ||
 		    b->bodies[0].index != t->next_get)
 			log_fatal("spool gave bodies that were not asked for");
@@ -114,7 +114,7 @@ tx_body_done(struct tx *t)
 	t->next.count = 0;
 }
 
-/* --- frames --------------------------------------------------------------------- */
+/* --- frames -------------------------------------------------------- */
 
 /*
  * Append len bytes at off of fd.  If they cannot be read, out is set back to
@@ -265,7 +265,7 @@ tx_put(struct tx *t, struct buf *out)
 	return TX_ENDED;
 }
 
-/* --- life ------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------- */
 
 /* What the object itself says; the peer checks the same and more. */
 static enum gw_err

@@ -39,9 +39,9 @@ bool tx_is_held(const struct tx *);
  */
 enum tx_put {
 	TX_DID,
-	TX_WAITS,	/* for spool, or held */
-	TX_ENDED,	/* END was put */
-	TX_BROKEN	/* not even the header can be read */
+	TX_WAITS, /* for spool, or held */
+	TX_ENDED, /* END was put */
+	TX_BROKEN /* not even the header can be read */
 };
 enum tx_put tx_put(struct tx *, struct buf *out);
 bool tx_was_cut(const struct tx *);

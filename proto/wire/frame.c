@@ -7,15 +7,15 @@ static const struct {
 	uint32_t min, max;
 	bool has_seq;
 } frame_bounds[] = {
-	[FRAME_HELLO] = {18, 18, false},
-	[FRAME_HEADER] = {1, HEADER_MAX, true},
-	[FRAME_TABLES] = {1, FRAME_PIECE_MAX, true},
-	[FRAME_BODY] = {8 + BODY_ENTRY_LEN, 8 + FRAME_PIECE_MAX, true},
-	[FRAME_CHUNK] = {8 + BODY_ALIGN, 8 + BODY_CHUNK, true},
-	[FRAME_SMALL] = {4 + BODY_ENTRY_LEN + BODY_ALIGN,
-	    4 + BODY_ENTRY_LEN + BODY_CHUNK, true},
-	[FRAME_END] = {0, 0, true},
-	[FRAME_ALIVE] = {0, 0, false},
+    [FRAME_HELLO] = {18, 18, false},
+    [FRAME_HEADER] = {1, HEADER_MAX, true},
+    [FRAME_TABLES] = {1, FRAME_PIECE_MAX, true},
+    [FRAME_BODY] = {8 + BODY_ENTRY_LEN, 8 + FRAME_PIECE_MAX, true},
+    [FRAME_CHUNK] = {8 + BODY_ALIGN, 8 + BODY_CHUNK, true},
+    [FRAME_SMALL] = {4 + BODY_ENTRY_LEN + BODY_ALIGN,
+	4 + BODY_ENTRY_LEN + BODY_CHUNK, true},
+    [FRAME_END] = {0, 0, true},
+    [FRAME_ALIVE] = {0, 0, false},
 };
 
 void

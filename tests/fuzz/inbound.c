@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: ISC; fuzz-libs: gw_link gw_wire gw_parcel gw_crypto gw_ipc gw_base */
+/* SPDX-License-Identifier: ISC; fuzz-libs: gw_link gw_wire gw_parcel gw_crypto
+ * gw_ipc gw_base */
 #include <sys/socket.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -99,9 +100,10 @@ answer(const struct ipc_header *ask)
 			abort();
 		msg.fd_count = 1;
 	}
-	if (ask->type == SPOOL_RX_BEGIN ? rx.err != GW_OK :
-	    st.err != GW_OK && st.err != GW_ENOENT &&
-	    !(st.err == GW_EEXIST && ask->type == SPOOL_RX_CREATE))
+	if (ask->type == SPOOL_RX_BEGIN
+		? rx.err != GW_OK
+		: st.err != GW_OK && st.err != GW_ENOENT &&
+		      !(st.err == GW_EEXIST && ask->type == SPOOL_RX_CREATE))
 		fuzz.is_dropped = true;
 	link_answered(&fuzz.env, &msg);
 	ipc_msg_clear(&msg);
@@ -120,7 +122,8 @@ answer_all(void)
 	bool did = false;
 
 	for (;;) {
-		struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1,
+		struct msghdr mh = {.msg_iov = &iov,
+		    .msg_iovlen = 1,
 		    .msg_control = control.bytes,
 		    .msg_controllen = sizeof(control.bytes)};
 		struct ipc_header head;
@@ -185,10 +188,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz.is_dropped = false;
 	in = inbound_new(&fuzz.env, NULL, &fuzz.channel);
 	while (goes_on && size - off >= FRAME_HEAD_LEN &&
-	    frame_decode(data + off, &f) == GW_OK &&
-	    f.len <= size - off - FRAME_HEAD_LEN) {
+	       frame_decode(data + off, &f) == GW_OK &&
+	       f.len <= size - off - FRAME_HEAD_LEN) {
 		goes_on = f.type != FRAME_HELLO &&
-		    feed(in, &f, data + off + FRAME_HEAD_LEN);
+			  feed(in, &f, data + off + FRAME_HEAD_LEN);
 		off += FRAME_HEAD_LEN + f.len;
 		if (++n % (fuzz.config[3] + 1u) == 0) {
 			inbound_flush(in);

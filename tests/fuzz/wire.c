@@ -16,7 +16,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	buf_init(&b, FRAME_HEAD_LEN);
 	while (size - off >= FRAME_HEAD_LEN &&
-	    frame_decode(data + off, &f) == GW_OK) {
+	       frame_decode(data + off, &f) == GW_OK) {
 		if (f.len > FRAME_PAYLOAD_MAX)
 			abort();
 		buf_reset(&b);

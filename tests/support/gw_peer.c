@@ -55,8 +55,8 @@ usage(void)
 int
 main(int argc, char **argv)
 {
-	static const char *const words[] = {"kept", "dropped", "refused",
-	    "not tried"};
+	static const char *const words[] = {
+	    "kept", "dropped", "refused", "not tried"};
 	const struct hostile_case *c;
 	struct hostile h = {.wait_ms = 15000};
 	enum hostile_end end;

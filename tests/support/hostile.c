@@ -28,7 +28,7 @@ struct tie {
 	struct identity_peer peer;
 };
 
-/* --- connection ----------------------------------------------------------------- */
+/* --- connection ---------------------------------------------------- */
 
 static bool
 any_peer(void *arg, const uint8_t pin[IDENTITY_PIN_LEN])
@@ -65,8 +65,8 @@ hostile_pin(const char *dir, uint8_t pin_out[32])
 static bool
 tie_dial(struct tie *t, const struct hostile *h)
 {
-	struct timeval limit = {.tv_sec = h->wait_ms / 1000,
-	    .tv_usec = h->wait_ms % 1000 * 1000};
+	struct timeval limit = {
+	    .tv_sec = h->wait_ms / 1000, .tv_usec = h->wait_ms % 1000 * 1000};
 	struct sockaddr_storage sa;
 	socklen_t len;
 
@@ -99,8 +99,8 @@ tie_send(struct tie *t)
 	int n;
 
 	while (off < t->out.len) {
-		n = SSL_write(t->ssl, t->out.data + off,
-		    (int)(t->out.len - off));
+		n = SSL_write(
+		    t->ssl, t->out.data + off, (int)(t->out.len - off));
 		if (n <= 0)
 			break;
 		off += (size_t)n;
@@ -128,7 +128,7 @@ tie_watch(struct tie *t, const struct hostile *h)
 	return HOSTILE_KEPT;
 }
 
-/* --- pieces ------------------------------------------------------------------------ */
+/* --- pieces -------------------------------------------------------- */
 
 static void
 put_hello(struct tie *t, const char *channel, uint16_t version)
@@ -239,7 +239,7 @@ begin(struct hostile *h, struct tie *t)
 	return m;
 }
 
-/* --- before TLS, and TLS itself ---------------------------------------------------- */
+/* --- before TLS, and TLS itself ------------------------------------ */
 
 static int
 no_tls(struct hostile *h, void *arg)
@@ -269,14 +269,15 @@ mute(struct hostile *h, void *arg)
 static int
 slow_tls(struct hostile *h, void *arg)
 {
-	static const uint8_t record[64] = {22, 3, 1, 0, 250, 1, 0, 0, 246, 3, 3};
+	static const uint8_t record[64] = {
+	    22, 3, 1, 0, 250, 1, 0, 0, 246, 3, 3};
 	uint64_t until = clock_mono_ms() + (uint64_t)h->wait_ms;
 	struct tie *t = arg;
 	char byte;
 
 	for (size_t i = 0; clock_mono_ms() < until; i++) {
-		if (send(t->fd, &record[i % sizeof(record)], 1,
-			MSG_NOSIGNAL) != 1 ||
+		if (send(t->fd, &record[i % sizeof(record)], 1, MSG_NOSIGNAL) !=
+			1 ||
 		    recv(t->fd, &byte, 1, MSG_DONTWAIT) == 0)
 			return HOSTILE_DROPPED;
 		usleep(500000);
@@ -349,10 +350,10 @@ stranger(struct hostile *h, void *arg)
 	return shake_and_watch(h, t);
 }
 
-/* --- HELLO ----------------------------------------------------------------------------- */
+/* --- HELLO --------------------------------------------------------- */
 
-#define AFTER_TLS(t)                                                          \
-	if (!tie_shake(t))                                                    \
+#define AFTER_TLS(t)                                                           \
+	if (!tie_shake(t))                                                     \
 	return HOSTILE_REFUSED
 
 static int
@@ -424,7 +425,7 @@ no_hello(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-/* --- frames ------------------------------------------------------------------------------ */
+/* --- frames -------------------------------------------------------- */
 
 static int
 noise(struct hostile *h, void *arg)
@@ -485,7 +486,7 @@ alive(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-/* --- header -------------------------------------------------------------------------------- */
+/* --- header -------------------------------------------------------- */
 
 static int
 with_header(struct hostile *h, struct tie *t, struct made *m)
@@ -583,8 +584,8 @@ header_flood(struct hostile *h, void *arg)
 	AFTER_TLS(t);
 	hello(h, t);
 	for (int i = 0; i <= FRAME_OPEN_MAX; i++) {
-		m[i] = made_new(h->channel, h->seed, i == 0 ? NULL : m[i - 1],
-		    &length, 1);
+		m[i] = made_new(
+		    h->channel, h->seed, i == 0 ? NULL : m[i - 1], &length, 1);
 		put_header(t, m[i]);
 	}
 	for (int i = 0; i <= FRAME_OPEN_MAX; i++)
@@ -592,7 +593,7 @@ header_flood(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-/* --- tables ----------------------------------------------------------------------------------- */
+/* --- tables -------------------------------------------------------- */
 
 static int
 tables_wrong(struct hostile *h, void *arg)
@@ -637,7 +638,7 @@ no_tables(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-/* --- bodies -------------------------------------------------------------------------------------- */
+/* --- bodies -------------------------------------------------------- */
 
 static int
 body_index(struct hostile *h, void *arg)
@@ -832,15 +833,14 @@ send_and_close(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-/* --- all -------------------------------------------------------------------------------------------- */
+/* --- all ----------------------------------------------------------- */
 
 const struct hostile_case hostile_cases[] = {
     {"no-tls", "speaks HTTP", HOSTILE_DROPPED, no_tls},
     {"mute", "connects and says nothing", HOSTILE_DROPPED, mute},
     {"slow-tls", "handshake byte by byte", HOSTILE_DROPPED, slow_tls},
     {"tls12", "TLS 1.2", HOSTILE_REFUSED, old_tls},
-    {"no-certificate", "shows no certificate", HOSTILE_DROPPED,
-	no_certificate},
+    {"no-certificate", "shows no certificate", HOSTILE_DROPPED, no_certificate},
     {"other-cipher", "ChaCha20 alone", HOSTILE_REFUSED, other_cipher},
     {"stranger", "a key that is not paired", HOSTILE_DROPPED, stranger},
     {"silent", "no HELLO", HOSTILE_DROPPED, silent},
@@ -856,8 +856,7 @@ const struct hostile_case hostile_cases[] = {
 	reserved_bytes},
     {"no-parcel", "END of a parcel that is none", HOSTILE_DROPPED, no_parcel},
     {"alive", "nothing wrong", HOSTILE_KEPT, alive},
-    {"header-noise", "random bytes as header", HOSTILE_DROPPED,
-	header_noise},
+    {"header-noise", "random bytes as header", HOSTILE_DROPPED, header_noise},
     {"header-signature", "a flipped bit in the signature", HOSTILE_DROPPED,
 	header_signature},
     {"header-forged", "signed with another key", HOSTILE_DROPPED,
@@ -871,14 +870,11 @@ const struct hostile_case hostile_cases[] = {
     {"header-twice", "one header twice", HOSTILE_DROPPED, header_twice},
     {"header-flood", "more open parcels than agreed", HOSTILE_DROPPED,
 	header_flood},
-    {"tables-wrong", "tables that do not hash", HOSTILE_DROPPED,
-	tables_wrong},
-    {"tables-long", "tables longer than signed", HOSTILE_DROPPED,
-	tables_long},
+    {"tables-wrong", "tables that do not hash", HOSTILE_DROPPED, tables_wrong},
+    {"tables-long", "tables longer than signed", HOSTILE_DROPPED, tables_long},
     {"no-tables", "a body before the tables", HOSTILE_DROPPED, no_tables},
     {"body-index", "a body beyond the table", HOSTILE_DROPPED, body_index},
-    {"body-length", "a body of another length", HOSTILE_DROPPED,
-	body_length},
+    {"body-length", "a body of another length", HOSTILE_DROPPED, body_length},
     {"body-flipped", "a flipped bit in a small body", HOSTILE_KEPT,
 	body_flipped},
     {"table-gap", "a chunk table that starts later", HOSTILE_DROPPED,
@@ -891,8 +887,7 @@ const struct hostile_case hostile_cases[] = {
 	chunk_without_table},
     {"chunk-hole", "the second chunk first", HOSTILE_DROPPED, chunk_hole},
     {"chunk-order", "a chunk left out", HOSTILE_DROPPED, chunk_order},
-    {"chunk-flipped", "a flipped bit in a chunk", HOSTILE_KEPT,
-	chunk_flipped},
+    {"chunk-flipped", "a flipped bit in a chunk", HOSTILE_KEPT, chunk_flipped},
     {"after-end", "a body after END", HOSTILE_DROPPED, after_end},
     {"send-and-close", "a whole parcel, then the end", HOSTILE_DROPPED,
 	send_and_close},

@@ -9,18 +9,18 @@
  * phase of a connection.  Blocking; meant for a process of its own.
  */
 struct hostile {
-	const char *dir;	/* transport.pem is there, or is made */
-	const char *address;	/* of the receiver: 127.0.0.1:7443 */
-	const char *channel;	/* text id */
-	uint8_t seed[32];	/* of the zone whose headers it signs */
-	int wait_ms;		/* for what the receiver does about it */
+	const char *dir;     /* transport.pem is there, or is made */
+	const char *address; /* of the receiver: 127.0.0.1:7443 */
+	const char *channel; /* text id */
+	uint8_t seed[32];    /* of the zone whose headers it signs */
+	int wait_ms;         /* for what the receiver does about it */
 };
 
 enum hostile_end {
-	HOSTILE_KEPT = 0,	/* the connection is still there */
-	HOSTILE_DROPPED = 1,	/* the receiver closed it */
-	HOSTILE_REFUSED = 2,	/* there never was one */
-	HOSTILE_CANNOT = 3	/* not tried: no such case, no receiver */
+	HOSTILE_KEPT = 0,    /* the connection is still there */
+	HOSTILE_DROPPED = 1, /* the receiver closed it */
+	HOSTILE_REFUSED = 2, /* there never was one */
+	HOSTILE_CANNOT = 3   /* not tried: no such case, no receiver */
 };
 
 struct hostile_case {

@@ -19,7 +19,7 @@
 #include "tests/unit/link/relay.h"
 
 #define LONG_MS 60000
-#define MIB	(UINT64_C(1) << 20)
+#define MIB     (UINT64_C(1) << 20)
 
 /* A sender, a receiver, and the network between them. */
 static struct world {
@@ -69,8 +69,7 @@ end(void)
 	if (!w.may_end)
 		ck_assert_msg(!w.s->is_gone && !w.r->is_gone,
 		    "sender %d %#x, receiver %d %#x", w.s->is_gone,
-		    (unsigned)w.s->status, w.r->is_gone,
-		    (unsigned)w.r->status);
+		    (unsigned)w.s->status, w.r->is_gone, (unsigned)w.r->status);
 	end_free(w.s);
 	end_free(w.r);
 	relay_free(w.net);
@@ -82,8 +81,7 @@ end(void)
 static struct made *
 make(const uint64_t *lengths, uint32_t count)
 {
-	const struct made *prev =
-	    w.count == 0 ? NULL : w.parcels[w.count - 1];
+	const struct made *prev = w.count == 0 ? NULL : w.parcels[w.count - 1];
 
 	w.parcels[w.count] =
 	    made_new(END_CHANNEL, w.s->seed, prev, lengths, count);
@@ -124,7 +122,7 @@ is_up(void *arg)
 	return w.s->state == LINK_UP && w.r->state == LINK_UP;
 }
 
-/* --- what must arrive ------------------------------------------------------------- */
+/* --- what must arrive ---------------------------------------------- */
 
 START_TEST(a_parcel_arrives)
 {
@@ -251,13 +249,13 @@ START_TEST(a_note_passes_many_maps)
 	end_offer(w.s, make_one(5000));
 	need_all();
 	for (int i = 3; i <= 6; i++)
-		ck_assert_uint_lt(w.r->in[7].complete_ms,
-		    w.r->in[i].complete_ms);
+		ck_assert_uint_lt(
+		    w.r->in[7].complete_ms, w.r->in[i].complete_ms);
 	end();
 }
 END_TEST
 
-/* --- interruptions ------------------------------------------------------------------ */
+/* --- interruptions ------------------------------------------------- */
 
 START_TEST(cuts_lose_nothing)
 {
@@ -280,7 +278,8 @@ START_TEST(cuts_lose_nothing)
 		relay_cut_after(w.net, 1 + seed / 65536 % (12 * MIB));
 		cuts++;
 		for (int i = 0; i < 500 && !all_there(NULL) &&
-		     relay_connections(w.net) == before; i++)
+				relay_connections(w.net) == before;
+		     i++)
 			end_turn(w.loop, 20);
 	}
 	need_all();
@@ -288,8 +287,8 @@ START_TEST(cuts_lose_nothing)
 	/* what was durable is not sent again */
 	for (uint32_t i = 0; i < w.count; i++)
 		sent += w.parcels[i]->header.total_padded;
-	ck_assert_uint_lt(relay_passed(w.net),
-	    sent + (uint64_t)cuts * 22 * MIB);
+	ck_assert_uint_lt(
+	    relay_passed(w.net), sent + (uint64_t)cuts * 22 * MIB);
 	end();
 }
 END_TEST
@@ -371,7 +370,7 @@ START_TEST(no_space_is_waited_out)
 }
 END_TEST
 
-/* --- damage ---------------------------------------------------------------------------- */
+/* --- damage -------------------------------------------------------- */
 
 /* Flip a byte of a body where the sender keeps it. */
 static void
@@ -379,11 +378,11 @@ damage(struct made *m, uint32_t index, uint64_t off)
 {
 	uint8_t byte;
 
-	ck_assert_int_eq(io_pread_full(m->bodies[index].fd, &byte, 1, off),
-	    GW_OK);
+	ck_assert_int_eq(
+	    io_pread_full(m->bodies[index].fd, &byte, 1, off), GW_OK);
 	byte ^= 1;
-	ck_assert_int_eq(io_pwrite_full(m->bodies[index].fd, &byte, 1, off),
-	    GW_OK);
+	ck_assert_int_eq(
+	    io_pwrite_full(m->bodies[index].fd, &byte, 1, off), GW_OK);
 }
 
 static bool
@@ -445,7 +444,7 @@ START_TEST(an_unreadable_body_is_left_out)
 }
 END_TEST
 
-/* --- who it is ---------------------------------------------------------------------------- */
+/* --- who it is ----------------------------------------------------- */
 
 static bool
 sender_saw_it(void *arg)
@@ -511,7 +510,7 @@ START_TEST(the_key_stays)
 }
 END_TEST
 
-/* --- control ------------------------------------------------------------------------------- */
+/* --- control ------------------------------------------------------- */
 
 static bool
 asks_again(void *arg)
@@ -600,8 +599,8 @@ START_TEST(a_taken_address_is_tried_again)
 	w.port = end_port();
 	other = relay_new(w.loop, w.port, 1);
 	snprintf(address, sizeof(address), "127.0.0.1:%u", w.port);
-	mem_put_str(w.r->channel.address, sizeof(w.r->channel.address),
-	    address);
+	mem_put_str(
+	    w.r->channel.address, sizeof(w.r->channel.address), address);
 	end_restart(w.r);
 	ck_assert(end_wait(w.loop, have_pins, NULL, LONG_MS));
 	end_pair(w.r, w.s->pin, w.s->pub);

@@ -40,7 +40,7 @@ struct end_late {
 	uint8_t data[];
 };
 
-/* --- answers ------------------------------------------------------------------ */
+/* --- answers ------------------------------------------------------- */
 
 static void
 late_send(struct end *e)
@@ -65,8 +65,8 @@ on_late(void *arg)
 }
 
 static void
-answer(struct end *e, uint16_t type, uint64_t id, const void *fixed,
-    size_t len, const void *elems, size_t elems_len, int fd)
+answer(struct end *e, uint16_t type, uint64_t id, const void *fixed, size_t len,
+    const void *elems, size_t elems_len, int fd)
 {
 	struct end_late *l = mem_alloc(sizeof(*l) + len + elems_len), **at;
 
@@ -92,7 +92,7 @@ answer_status(struct end *e, const struct ipc_msg *msg, enum gw_err err)
 	answer(e, msg->type, msg->id, &st, sizeof(st), NULL, 0, -1);
 }
 
-/* --- the sender's spool -------------------------------------------------------- */
+/* --- the sender's spool -------------------------------------------- */
 
 static bool
 tx_is_complete(const struct end *e, uint64_t seq)
@@ -133,8 +133,8 @@ tx_serve(struct end *e, const struct end_wait *w)
 			p.chunks = e->peer.progress[i].chunks;
 		}
 	ck_assert_int_eq(io_memfd("object", &fd), GW_OK);
-	ck_assert_int_eq(io_pwrite_full(fd, m->object.data, m->object.len, 0),
-	    GW_OK);
+	ck_assert_int_eq(
+	    io_pwrite_full(fd, m->object.data, m->object.len, 0), GW_OK);
 	answer(e, w->type, w->id, &p, sizeof(p), NULL, 0, fd);
 	return true;
 }
@@ -164,8 +164,8 @@ on_body_get(struct end *e, struct ipc_msg *msg)
 		const struct made_body *b = &m->bodies[i];
 		bool is_small = b->record.padded_len <= BODY_SMALL_MAX;
 
-		if (n > 0 && (!is_small || bytes + b->stored_len >
-			get.max_bytes))
+		if (n > 0 &&
+		    (!is_small || bytes + b->stored_len > get.max_bytes))
 			break;
 		memcpy(out[n].id, b->record.id, 16);
 		memcpy(out[n].root, b->record.chunk_root, 32);
@@ -179,15 +179,15 @@ on_body_get(struct end *e, struct ipc_msg *msg)
 		if (fd == -1)
 			ck_assert_int_eq(io_memfd("copy", &fd), GW_OK);
 		uint8_t *copy = mem_alloc(b->stored_len);
-		ck_assert_int_eq(io_pread_full(b->fd, copy, b->stored_len, 0),
-		    GW_OK);
-		ck_assert_int_eq(io_pwrite_full(fd, copy, b->stored_len,
-				     bytes), GW_OK);
+		ck_assert_int_eq(
+		    io_pread_full(b->fd, copy, b->stored_len, 0), GW_OK);
+		ck_assert_int_eq(
+		    io_pwrite_full(fd, copy, b->stored_len, bytes), GW_OK);
 		mem_free(copy);
 		bytes += b->stored_len;
 	}
-	answer(e, msg->type, msg->id, &st, sizeof(st), out, n * sizeof(*out),
-	    fd);
+	answer(
+	    e, msg->type, msg->id, &st, sizeof(st), out, n * sizeof(*out), fd);
 }
 
 static void
@@ -205,7 +205,7 @@ on_tx_ack(struct end *e, struct ipc_msg *msg)
 	answer(e, msg->type, msg->id, &out, sizeof(out), NULL, 0, -1);
 }
 
-/* --- the receiver's spool -------------------------------------------------------- */
+/* --- the receiver's spool ------------------------------------------ */
 
 static struct end_rx *
 rx_of(struct end *e, const uint8_t rx_id[16])
@@ -245,8 +245,8 @@ on_rx_begin(struct end *e, struct ipc_msg *msg)
 		out.state = RX_REFUSED;
 	} else if (r->is_used) {
 		r->resumed++;
-		out.state = r->is_complete || r->is_damaged ? RX_COMPLETE
-							    : RX_RESUME;
+		out.state =
+		    r->is_complete || r->is_damaged ? RX_COMPLETE : RX_RESUME;
 		out.bodies = r->bodies;
 		out.chunks = r->chunks;
 		out.wants_tables = !r->has_tables;
@@ -284,14 +284,13 @@ on_rx_tables(struct end *e, struct ipc_msg *msg)
 	head = header_peek_len(object, size);
 	ck_assert_int_eq(tables_layout(&r->header, head, &layout), GW_OK);
 	ck_assert_uint_eq(layout.total_len, size);
-	ck_assert_int_eq(tables_check(&r->header,
-			     object + layout.body_table_off,
-			     object + layout.key_table_off,
-			     object + layout.statement_off), GW_OK);
+	ck_assert_int_eq(
+	    tables_check(&r->header, object + layout.body_table_off,
+		object + layout.key_table_off, object + layout.statement_off),
+	    GW_OK);
 	ck_assert(!r->has_tables);
 	r->table = mem_alloc(layout.body_table_len);
-	memcpy(r->table, object + layout.body_table_off,
-	    layout.body_table_len);
+	memcpy(r->table, object + layout.body_table_off, layout.body_table_len);
 	r->has_tables = true;
 	mem_free(object);
 	answer_status(e, msg, GW_OK);
@@ -306,21 +305,24 @@ rx_take(struct end *e, struct end_rx *r, uint32_t index, int fd, uint64_t off)
 	uint64_t count;
 
 	ck_assert(r->has_tables);
-	ck_assert_int_eq(tables_get_body(r->table, r->header.body_count *
-			     (size_t)BODY_RECORD_LEN, index, &rec), GW_OK);
+	ck_assert_int_eq(
+	    tables_get_body(r->table,
+		r->header.body_count * (size_t)BODY_RECORD_LEN, index, &rec),
+	    GW_OK);
 	count = body_chunk_count(rec.padded_len);
 	table = mem_array(count, BODY_ENTRY_LEN);
 	ck_assert_int_eq(io_pread_full(fd, table, count * BODY_ENTRY_LEN,
-			     off + rec.padded_len), GW_OK);
-	ck_assert_int_eq(body_table_check(table, count, rec.chunk_root),
+			     off + rec.padded_len),
 	    GW_OK);
+	ck_assert_int_eq(body_table_check(table, count, rec.chunk_root), GW_OK);
 	for (uint64_t i = 0; i < count && getenv("LINK_BYTES") == NULL; i++) {
 		size_t n = body_chunk_len(rec.padded_len, i);
 
-		ck_assert_int_eq(io_pread_full(fd, chunk, n,
-				     off + i * BODY_CHUNK), GW_OK);
-		ck_assert_int_eq(body_check_chunk(i, chunk, n,
-				     table + i * BODY_ENTRY_LEN), GW_OK);
+		ck_assert_int_eq(
+		    io_pread_full(fd, chunk, n, off + i * BODY_CHUNK), GW_OK);
+		ck_assert_int_eq(
+		    body_check_chunk(i, chunk, n, table + i * BODY_ENTRY_LEN),
+		    GW_OK);
 	}
 	if (!r->has[index])
 		r->got++;
@@ -366,8 +368,8 @@ on_rx_create(struct end *e, struct ipc_msg *msg)
 		st.err = GW_EEXIST;
 	} else {
 		if (r->files[c.index] == -1) {
-			ck_assert_int_eq(io_memfd("large",
-					     &r->files[c.index]), GW_OK);
+			ck_assert_int_eq(
+			    io_memfd("large", &r->files[c.index]), GW_OK);
 			ck_assert_int_eq(io_truncate(r->files[c.index],
 					     body_stored_len(c.padded_len)),
 			    GW_OK);
@@ -435,8 +437,8 @@ ack_make(struct end *e, struct ack *a)
 			a->complete[(s - a->base_seq) / 8] |=
 			    (uint8_t)(1u << ((s - a->base_seq) % 8));
 		else if (n < ACK_IN_FLIGHT && (r->bodies > 0 || r->chunks > 0))
-			a->progress[n++] = (struct ack_progress){s, r->bodies,
-			    r->chunks};
+			a->progress[n++] =
+			    (struct ack_progress){s, r->bodies, r->chunks};
 	}
 }
 
@@ -457,7 +459,7 @@ ack_serve(struct end *e, const struct end_wait *w)
 	return true;
 }
 
-/* --- requests -------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------ */
 
 static void
 serve_waits(struct end *e)
@@ -506,20 +508,20 @@ keep_wait(struct end *e, const struct ipc_msg *msg)
 }
 
 static const struct ipc_rule spool_rules[] = {
-	{SPOOL_LINK_HELLO, sizeof(struct spool_link_hello), 0, 0, 0, 0},
-	{SPOOL_BODY_GET, sizeof(struct spool_body_get), 0, 0, 0, 0},
-	{SPOOL_TX_NEXT, sizeof(struct spool_tx_next), 0, 0, 0, 0},
-	{SPOOL_TX_ACK, sizeof(struct spool_tx_ack), 0, 0, 0, 0},
-	{SPOOL_RX_BEGIN, sizeof(struct spool_rx_begin), 1, HEADER_MAX, 0, 0},
-	{SPOOL_RX_TABLES, sizeof(struct spool_rx_id), 0, 0, 1, 1},
-	{SPOOL_RX_PUT, sizeof(struct spool_rx_id), sizeof(struct ipc_body),
-	    IPC_BATCH_MAX, 1, 1},
-	{SPOOL_RX_CREATE, sizeof(struct spool_rx_create), 0, 0, 0, 0},
-	{SPOOL_RX_DONE, sizeof(struct spool_rx_create), 0, 0, 0, 0},
-	{SPOOL_RX_PROGRESS, sizeof(struct spool_rx_progress), 0, 0, 0, 0},
-	{SPOOL_RX_DAMAGED, sizeof(struct spool_rx_progress), 0, 0, 0, 0},
-	{SPOOL_ACK_NEXT, sizeof(struct spool_ack_next), 0, 0, 0, 0},
-	{SPOOL_LINK_STATE, sizeof(struct spool_link_state), 0, 0, 0, 0},
+    {SPOOL_LINK_HELLO, sizeof(struct spool_link_hello), 0, 0, 0, 0},
+    {SPOOL_BODY_GET, sizeof(struct spool_body_get), 0, 0, 0, 0},
+    {SPOOL_TX_NEXT, sizeof(struct spool_tx_next), 0, 0, 0, 0},
+    {SPOOL_TX_ACK, sizeof(struct spool_tx_ack), 0, 0, 0, 0},
+    {SPOOL_RX_BEGIN, sizeof(struct spool_rx_begin), 1, HEADER_MAX, 0, 0},
+    {SPOOL_RX_TABLES, sizeof(struct spool_rx_id), 0, 0, 1, 1},
+    {SPOOL_RX_PUT, sizeof(struct spool_rx_id), sizeof(struct ipc_body),
+	IPC_BATCH_MAX, 1, 1},
+    {SPOOL_RX_CREATE, sizeof(struct spool_rx_create), 0, 0, 0, 0},
+    {SPOOL_RX_DONE, sizeof(struct spool_rx_create), 0, 0, 0, 0},
+    {SPOOL_RX_PROGRESS, sizeof(struct spool_rx_progress), 0, 0, 0, 0},
+    {SPOOL_RX_DAMAGED, sizeof(struct spool_rx_progress), 0, 0, 0, 0},
+    {SPOOL_ACK_NEXT, sizeof(struct spool_ack_next), 0, 0, 0, 0},
+    {SPOOL_LINK_STATE, sizeof(struct spool_link_state), 0, 0, 0, 0},
 };
 #define SPOOL_RULES ((int)(sizeof(spool_rules) / sizeof(spool_rules[0])))
 
@@ -607,7 +609,7 @@ on_control(void *arg, struct ipc_chan *chan, struct ipc_msg *msg)
 		e->is_ready = true;
 }
 
-/* --- log ---------------------------------------------------------------------------- */
+/* --- log ----------------------------------------------------------- */
 
 static void
 on_log(void *arg, int fd, int events)
@@ -620,8 +622,9 @@ on_log(void *arg, int fd, int events)
 	(void)events;
 	while ((n = recv(fd, &rec, sizeof(rec), MSG_DONTWAIT)) > 0) {
 		if (getenv("LINK_LOG") != NULL)
-			fprintf(stderr, "%s: %.*s\n", e->channel.role ==
-				POLICY_SENDER ? "sender" : "receiver",
+			fprintf(stderr, "%s: %.*s\n",
+			    e->channel.role == POLICY_SENDER ? "sender"
+							     : "receiver",
 			    (int)rec.len, rec.text);
 		len = strlen(e->log);
 		if (len + rec.len + 2 > sizeof(e->log))
@@ -634,13 +637,13 @@ on_log(void *arg, int fd, int events)
 		ev_fd_set(e->log_ev, 0);
 }
 
-/* --- life ------------------------------------------------------------------------------ */
+/* --- life ---------------------------------------------------------- */
 
 unsigned
 end_port(void)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET,
-	    .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in in = {
+	    .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	socklen_t len = sizeof(in);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -692,17 +695,19 @@ start(struct end *e)
 	static const struct ipc_rule control_rules[] = {
 	    {CTL_READY, 0, 0, 0, 0, 0}, {CTL_PONG, 0, 0, 0, 0, 0},
 	    {CTL_POLICY_DONE, sizeof(struct ipc_status), 0, 0, 0, 0}};
-	struct ctl_start msg = {.proc = PROC_LINK, .uid = UINT32_MAX,
-	    .gid = UINT32_MAX, .peer_count = 1,
+	struct ctl_start msg = {.proc = PROC_LINK,
+	    .uid = UINT32_MAX,
+	    .gid = UINT32_MAX,
+	    .peer_count = 1,
 	    .peers = {{PROC_SPOOL, 1}}};
 	int control[2], spool[2], log[2], fds[3];
 
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
-			     control), 0);
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
-			     spool), 0);
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
-			     log), 0);
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control), 0);
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, spool), 0);
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, log), 0);
 	e->pid = fork();
 	if (e->pid == 0)
 		run(control[1]);
@@ -710,12 +715,13 @@ start(struct end *e)
 	fds[0] = log[1];
 	fds[1] = make_policy(e);
 	fds[2] = spool[1];
-	ck_assert_int_eq(ipc_send_wait(control[0], CTL_START, 1, &msg,
-			     sizeof(msg), fds, 3), GW_OK);
+	ck_assert_int_eq(
+	    ipc_send_wait(control[0], CTL_START, 1, &msg, sizeof(msg), fds, 3),
+	    GW_OK);
 	e->log_fd = log[0];
 	e->log_ev = ev_fd_new(e->loop, log[0], EV_RD, on_log, e);
-	e->control = ipc_chan_new(e->loop, control[0], "link", control_rules,
-	    3, on_control, on_gone, e);
+	e->control = ipc_chan_new(e->loop, control[0], "link", control_rules, 3,
+	    on_control, on_gone, e);
 	e->spool = ipc_chan_new(e->loop, spool[0], "link", spool_rules,
 	    SPOOL_RULES, on_request, on_gone, e);
 }
@@ -750,12 +756,11 @@ end_new(struct ev_loop *loop, enum policy_channel_role role,
 }
 
 void
-end_pair(struct end *e, const uint8_t peer_pin[32],
-    const uint8_t peer_pub[32])
+end_pair(struct end *e, const uint8_t peer_pin[32], const uint8_t peer_pub[32])
 {
 	struct ipc_status st = {0};
-	struct keys_channel ch = {.role = e->channel.role,
-	    .state = CHANNEL_OPEN, .epoch = 1};
+	struct keys_channel ch = {
+	    .role = e->channel.role, .state = CHANNEL_OPEN, .epoch = 1};
 
 	ck_assert(e->has_pin);
 	mem_put_str(ch.id, sizeof(ch.id), END_CHANNEL);

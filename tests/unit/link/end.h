@@ -27,7 +27,7 @@ struct end_rx {
 	struct parcel_header header;
 	uint8_t hash[32];
 	uint8_t *table; /* body table */
-	uint8_t *has;	/* per body */
+	uint8_t *has;   /* per body */
 	uint32_t got, bodies, chunks;
 	uint32_t resumed; /* times the header came again */
 	uint64_t complete_ms;
@@ -89,8 +89,8 @@ void end_restart(struct end *);
 void end_policy(struct end *);
 
 /* Tell link who its peer is; it must have said HELLO. */
-void end_pair(struct end *, const uint8_t peer_pin[32],
-    const uint8_t peer_pub[32]);
+void end_pair(
+    struct end *, const uint8_t peer_pin[32], const uint8_t peer_pub[32]);
 
 /* A parcel for the other side (the sender's spool has it; borrowed). */
 void end_offer(struct end *, struct made *);

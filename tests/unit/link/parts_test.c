@@ -11,17 +11,17 @@ START_TEST(addresses_are_numeric)
 {
 	static const char *const good[] = {"127.0.0.1:7443", "0.0.0.0:1",
 	    "[::1]:7443", "[fe80::1]:65535", "10.1.2.3:65535"};
-	static const char *const bad[] = {"", ":", "127.0.0.1", "127.0.0.1:",
-	    "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:7443x",
-	    "127.0.0.1: 7443", "127.0.0.1:+7443", "localhost:7443",
-	    "::1:7443", "[::1]7443", "[::1]", "[::1", "[127.0.0.1]:7443",
-	    "1.2.3.4.5:6", "127.0.0.1:99999999999999999999"};
+	static const char *const bad[] = {"", ":", "127.0.0.1",
+	    "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:7443x",
+	    "127.0.0.1: 7443", "127.0.0.1:+7443", "localhost:7443", "::1:7443",
+	    "[::1]7443", "[::1]", "[::1", "[127.0.0.1]:7443", "1.2.3.4.5:6",
+	    "127.0.0.1:99999999999999999999"};
 	struct sockaddr_storage sa;
 	socklen_t len;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		ck_assert_msg(address_parse(good[i], &sa, &len) == GW_OK,
-		    "%s", good[i]);
+		ck_assert_msg(
+		    address_parse(good[i], &sa, &len) == GW_OK, "%s", good[i]);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_assert_msg(address_parse(bad[i], &sa, &len) == GW_EFORMAT,
 		    "%s", bad[i]);
@@ -34,8 +34,8 @@ END_TEST
 static struct sockaddr_storage
 host(uint32_t n)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET,
-	    .sin_addr = {htonl(0x0a000000u + n)}};
+	struct sockaddr_in in = {
+	    .sin_family = AF_INET, .sin_addr = {htonl(0x0a000000u + n)}};
 	struct sockaddr_storage sa = {0};
 
 	memcpy(&sa, &in, sizeof(in));

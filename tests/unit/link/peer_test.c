@@ -95,7 +95,7 @@ static bool
 is_slow(const char *name)
 {
 	return strcmp(name, "mute") == 0 || strcmp(name, "slow-tls") == 0 ||
-	    strcmp(name, "silent") == 0 || strcmp(name, "slow-hello") == 0;
+	       strcmp(name, "silent") == 0 || strcmp(name, "slow-hello") == 0;
 }
 
 /* Each misdeed ends as it should, and nothing of it is taken. */
@@ -106,12 +106,14 @@ START_TEST(misdeeds_are_dropped)
 	struct child c;
 
 	begin();
-	run(&c, what, is_slow(what->name) ? 14000 :
-		what->expected == HOSTILE_KEPT ? 800 : 5000);
+	run(&c, what,
+	    is_slow(what->name)              ? 14000
+	    : what->expected == HOSTILE_KEPT ? 800
+					     : 5000);
 	ck_assert(end_wait(loop, is_done, &c, LONG_MS));
 	end_turn(loop, 50);
-	ck_assert_msg(WIFEXITED(c.status) &&
-		WEXITSTATUS(c.status) == (int)what->expected,
+	ck_assert_msg(
+	    WIFEXITED(c.status) && WEXITSTATUS(c.status) == (int)what->expected,
 	    "%s: %#x, log: %s", what->name, (unsigned)c.status, r->log);
 	if (!is_slow(what->name))
 		ck_assert_uint_lt(clock_mono_ms() - start, 8000);

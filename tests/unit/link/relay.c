@@ -196,8 +196,8 @@ relay_new(struct ev_loop *loop, unsigned port, unsigned to_port)
 	r->a = r->b = -1;
 	r->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(r->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	ck_assert_int_eq(bind(r->listener, (struct sockaddr *)&in,
-			     sizeof(in)), 0);
+	ck_assert_int_eq(
+	    bind(r->listener, (struct sockaddr *)&in, sizeof(in)), 0);
 	ck_assert_int_eq(listen(r->listener, 16), 0);
 	r->listen_ev = ev_fd_new(loop, r->listener, EV_RD, on_accept, r);
 	return r;

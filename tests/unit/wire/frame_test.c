@@ -58,13 +58,13 @@ START_TEST(lengths_are_bounded)
 	uint64_t seq = at->has_seq ? 1 : 0;
 	struct frame f;
 
-	ck_assert_int_eq(decode((uint8_t)at->type, seq, at->max + 1, &f),
-	    GW_ELIMIT);
-	ck_assert_int_eq(decode((uint8_t)at->type, seq, UINT32_MAX, &f),
-	    GW_ELIMIT);
+	ck_assert_int_eq(
+	    decode((uint8_t)at->type, seq, at->max + 1, &f), GW_ELIMIT);
+	ck_assert_int_eq(
+	    decode((uint8_t)at->type, seq, UINT32_MAX, &f), GW_ELIMIT);
 	if (at->min > 0)
-		ck_assert_int_eq(decode((uint8_t)at->type, seq, at->min - 1,
-				     &f), GW_ELIMIT);
+		ck_assert_int_eq(
+		    decode((uint8_t)at->type, seq, at->min - 1, &f), GW_ELIMIT);
 }
 END_TEST
 
@@ -73,15 +73,16 @@ START_TEST(a_seq_is_where_it_belongs)
 	const struct bounds *at = &bounds[_i];
 	struct frame f;
 
-	ck_assert_int_eq(decode((uint8_t)at->type, at->has_seq ? 0 : 1,
-			     at->min, &f), GW_EFORMAT);
+	ck_assert_int_eq(
+	    decode((uint8_t)at->type, at->has_seq ? 0 : 1, at->min, &f),
+	    GW_EFORMAT);
 }
 END_TEST
 
 START_TEST(offsets_are_fixed)
 {
-	static const uint8_t want[FRAME_HEAD_LEN] = {5, 0, 0, 0, 0, 0, 0x10,
-	    0x08, 0, 0, 0, 0, 0, 0, 2, 1};
+	static const uint8_t want[FRAME_HEAD_LEN] = {
+	    5, 0, 0, 0, 0, 0, 0x10, 0x08, 0, 0, 0, 0, 0, 0, 2, 1};
 	struct buf b;
 
 	buf_init(&b, 64);
