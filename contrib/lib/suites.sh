@@ -13,7 +13,10 @@ run_case() {
 	case_log=$report/$(echo "$name" | tr / -).log
 	"$@" >"$case_log" 2>&1
 	case $? in
-	0) passed=$((passed + 1)); echo "ok   $name" ;;
+	0) passed=$((passed + 1)); echo "ok   $name"
+	   # Cases of a program that could not be tried here.
+	   grep '^skipped ' "$case_log" | sed "s|^skipped |skip $name: |"
+	   skipped=$((skipped + $(grep -c '^skipped ' "$case_log"))) ;;
 	77) skipped=$((skipped + 1))
 	    echo "skip $name: $(tail -n 1 "$case_log")" ;;
 	*) failed=$((failed + 1)); echo "FAIL $name"

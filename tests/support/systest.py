@@ -22,6 +22,10 @@ from zones import (Zone, ZoneError, demo_signatures, eicar,  # noqa: F401,E402
 EXAMPLE = TOP / "contrib" / "policies" / "example"
 
 
+class Skip(Exception):
+    """This cannot be tried here; the text says why."""
+
+
 def free_port():
     """A port nobody listens on at this moment, on both test addresses."""
     with socket.socket() as probe:
@@ -176,7 +180,7 @@ def run(module, make_site=Site):
     tests = [(name, function) for name, function in vars(module).items()
              if name.startswith("test_") and callable(function)
              and (not args.only or name in args.only)]
-    site, failed = None, 0
+    site, failed, skipped = None, 0, 0
     for name, function in tests:
         started = time.monotonic()
         try:
@@ -186,6 +190,9 @@ def run(module, make_site=Site):
                 site = site or make_site(bindir)
                 function(site)
             print(f"ok {name} ({time.monotonic() - started:.1f} s)")
+        except Skip as why:
+            skipped += 1
+            print(f"skipped {name}: {why}")
         except (AssertionError, ZoneError, OSError, KeyError,
                 IndexError) as error:
             failed += 1
@@ -198,7 +205,8 @@ def run(module, make_site=Site):
         site.close(keep=args.keep and failed)
         if args.keep and failed:
             print(f"left in {site.base}")
-    print(f"{len(tests) - failed} of {len(tests)} passed")
+    print(f"{len(tests) - failed - skipped} of {len(tests)} passed, "
+          f"{skipped} skipped")
     sys.exit(1 if failed else 0)
 
 
