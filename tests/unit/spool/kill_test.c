@@ -224,7 +224,9 @@ check_log(struct world *w)
 		memcpy(ask.transfer.id, a->transfer_id, 16);
 		ck_assert_int_eq(world_ask(w, PROC_DESK, SPOOL_STEPS, &ask,
 		    sizeof(ask), NULL, 0, 0, -1, &msg), GW_OK);
-		memcpy(steps, msg.elems, msg.count * sizeof(steps[0]));
+		if (msg.count > 0)
+			memcpy(steps, msg.elems,
+			    msg.count * sizeof(steps[0]));
 		is_shown = false;
 		for (k = 0; k < msg.count; k++)
 			is_shown |= steps[k].attempt == a->attempt;
