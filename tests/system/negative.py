@@ -349,6 +349,8 @@ def test_ended_flow(site):
     yesterday = datetime.date.today() - datetime.timedelta(days=2)
     site.add_flow(site.internet, "ended", more=f"until: {yesterday}\n")
     site.internet.ctl("reload")
+    wait_for((site.internet.folders / "in/ended").exists, "its folder", 60,
+             site.zones)
     site.drop(site.internet, "ended", "遅い.txt", b"x\n")
     kept = site.internet.folders / "rejected" / "ended" / "遅い.txt"
     wait_for(kept.exists, "the refusal", 60, site.zones)
