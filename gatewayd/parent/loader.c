@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,11 +25,14 @@ struct loader_answer {
 };
 
 static _Noreturn void
-exec_loader(const char *program, const char *dir, const char *lang, uid_t uid,
+exec_loader(int program_fd, const char *dir, const char *lang, uid_t uid,
     gid_t gid, int fd)
 {
-	char *const env[] = {NULL};
+	static const char name[] = "gateway-policy-loader";
+	const char *argv[] = {name, dir, "--lang", lang, NULL};
+	const char *env[] = {NULL};
 	sigset_t none;
+	int program = fcntl(program_fd, F_DUPFD, IPC_CONTROL_FD + 1);
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -41,9 +45,11 @@ exec_loader(const char *program, const char *dir, const char *lang, uid_t uid,
 			_exit(127);
 	} else if (dup2(fd, IPC_CONTROL_FD) == -1)
 		_exit(127);
-	if (close_range(IPC_CONTROL_FD + 1, ~0u, 0) == -1)
+	if (program == -1 ||
+	    close_range((unsigned)program + 1, ~0u, 0) == -1 ||
+	    fcntl(program, F_SETFD, FD_CLOEXEC) == -1)
 		_exit(127);
-	execle(program, program, dir, "--lang", lang, (char *)NULL, env);
+	syscall(SYS_execveat, program, "", argv, env, AT_EMPTY_PATH);
 	_exit(127);
 }
 
@@ -119,22 +125,36 @@ loader_run(const char *libexec, const char *dir, const char *lang, uid_t uid,
     gid_t gid, int *fd_out, struct ctl_text *text)
 {
 	char program[4096];
-	int sv[2], status;
+	int sv[2], status, program_fd;
 	enum gw_err err;
 	pid_t pid;
 
 	memset(text, 0, sizeof(*text));
 	snprintf(program, sizeof(program), "%s/gateway-policy-loader", libexec);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) == -1)
-		return err_from_errno(errno);
-	pid = fork();
-	if (pid == -1) {
-		close(sv[0]);
-		close(sv[1]);
+	/* opened now: its user may not be able to walk the way to it */
+	program_fd = open(program, O_PATH | O_CLOEXEC);
+	if (program_fd == -1) {
+		text->len = (uint32_t)snprintf(text->text, sizeof(text->text),
+		    "%s: %s; is libexec complete?\n", program,
+		    strerror(errno));
 		return err_from_errno(errno);
 	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) == -1) {
+		err = err_from_errno(errno);
+		io_drop(&program_fd);
+		return err;
+	}
+	pid = fork();
+	if (pid == -1) {
+		err = err_from_errno(errno);
+		close(sv[0]);
+		close(sv[1]);
+		io_drop(&program_fd);
+		return err;
+	}
 	if (pid == 0)
-		exec_loader(program, dir, lang, uid, gid, sv[1]);
+		exec_loader(program_fd, dir, lang, uid, gid, sv[1]);
+	io_drop(&program_fd);
 	close(sv[1]);
 	err = read_answer(sv[0], fd_out, text);
 	close(sv[0]);
