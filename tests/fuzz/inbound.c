@@ -1,5 +1,4 @@
-/* SPDX-License-Identifier: ISC; fuzz-libs: gw_link gw_wire gw_parcel gw_crypto
- * gw_ipc gw_base */
+/* SPDX-License-Identifier: ISC; fuzz-libs: gw_link gw_ipc */
 #include <sys/socket.h>
 #include <fcntl.h>
 #include <stdlib.h>

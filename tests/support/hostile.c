@@ -241,7 +241,7 @@ begin(struct hostile *h, struct tie *t)
 
 /* --- before TLS, and TLS itself ------------------------------------ */
 
-static int
+static enum hostile_end
 no_tls(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -255,7 +255,7 @@ no_tls(struct hostile *h, void *arg)
 	return HOSTILE_DROPPED;
 }
 
-static int
+static enum hostile_end
 mute(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -266,7 +266,7 @@ mute(struct hostile *h, void *arg)
 }
 
 /* One byte of a TLS record each half second. */
-static int
+static enum hostile_end
 slow_tls(struct hostile *h, void *arg)
 {
 	static const uint8_t record[64] = {
@@ -285,7 +285,7 @@ slow_tls(struct hostile *h, void *arg)
 	return HOSTILE_KEPT;
 }
 
-static int
+static enum hostile_end
 shake_and_watch(struct hostile *h, struct tie *t)
 {
 	/* in TLS 1.3 a client learns only afterwards that it is refused */
@@ -295,7 +295,7 @@ shake_and_watch(struct hostile *h, struct tie *t)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 old_tls(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -306,7 +306,7 @@ old_tls(struct hostile *h, void *arg)
 	return shake_and_watch(h, t);
 }
 
-static int
+static enum hostile_end
 no_certificate(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -318,7 +318,7 @@ no_certificate(struct hostile *h, void *arg)
 	return shake_and_watch(h, t);
 }
 
-static int
+static enum hostile_end
 other_cipher(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -330,7 +330,7 @@ other_cipher(struct hostile *h, void *arg)
 }
 
 /* Takes the key of dir/stranger, which nobody has paired. */
-static int
+static enum hostile_end
 stranger(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -356,7 +356,7 @@ stranger(struct hostile *h, void *arg)
 	if (!tie_shake(t))                                                     \
 	return HOSTILE_REFUSED
 
-static int
+static enum hostile_end
 silent(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -365,7 +365,7 @@ silent(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 slow_hello(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -382,7 +382,7 @@ slow_hello(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 wrong_channel(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -392,7 +392,7 @@ wrong_channel(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 wrong_version(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -402,7 +402,7 @@ wrong_version(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 hello_twice(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -413,7 +413,7 @@ hello_twice(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 no_hello(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -427,7 +427,7 @@ no_hello(struct hostile *h, void *arg)
 
 /* --- frames -------------------------------------------------------- */
 
-static int
+static enum hostile_end
 noise(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -441,7 +441,7 @@ noise(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 huge_frame(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -452,7 +452,7 @@ huge_frame(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 reserved_bytes(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -464,7 +464,7 @@ reserved_bytes(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 no_parcel(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -475,7 +475,7 @@ no_parcel(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 alive(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -488,7 +488,7 @@ alive(struct hostile *h, void *arg)
 
 /* --- header -------------------------------------------------------- */
 
-static int
+static enum hostile_end
 with_header(struct hostile *h, struct tie *t, struct made *m)
 {
 	AFTER_TLS(t);
@@ -498,7 +498,7 @@ with_header(struct hostile *h, struct tie *t, struct made *m)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 header_noise(struct hostile *h, void *arg)
 {
 	struct made *m = make(h);
@@ -507,7 +507,7 @@ header_noise(struct hostile *h, void *arg)
 	return with_header(h, arg, m);
 }
 
-static int
+static enum hostile_end
 header_signature(struct hostile *h, void *arg)
 {
 	struct made *m = make(h);
@@ -516,7 +516,7 @@ header_signature(struct hostile *h, void *arg)
 	return with_header(h, arg, m);
 }
 
-static int
+static enum hostile_end
 header_forged(struct hostile *h, void *arg)
 {
 	static const uint8_t other[32] = {99};
@@ -526,7 +526,7 @@ header_forged(struct hostile *h, void *arg)
 	return with_header(h, arg, m);
 }
 
-static int
+static enum hostile_end
 header_channel(struct hostile *h, void *arg)
 {
 	struct made *m = make(h);
@@ -536,7 +536,7 @@ header_channel(struct hostile *h, void *arg)
 	return with_header(h, arg, m);
 }
 
-static int
+static enum hostile_end
 header_recipient(struct hostile *h, void *arg)
 {
 	struct made *m = make(h);
@@ -546,7 +546,7 @@ header_recipient(struct hostile *h, void *arg)
 	return with_header(h, arg, m);
 }
 
-static int
+static enum hostile_end
 header_seq(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -560,7 +560,7 @@ header_seq(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 header_twice(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -574,7 +574,7 @@ header_twice(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 header_flood(struct hostile *h, void *arg)
 {
 	static const uint64_t length = 100;
@@ -595,7 +595,7 @@ header_flood(struct hostile *h, void *arg)
 
 /* --- tables -------------------------------------------------------- */
 
-static int
+static enum hostile_end
 tables_wrong(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -610,7 +610,7 @@ tables_wrong(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 tables_long(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -624,7 +624,7 @@ tables_long(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 no_tables(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -640,7 +640,7 @@ no_tables(struct hostile *h, void *arg)
 
 /* --- bodies -------------------------------------------------------- */
 
-static int
+static enum hostile_end
 body_index(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -656,7 +656,7 @@ body_index(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 body_length(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -672,7 +672,7 @@ body_length(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 body_flipped(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -688,7 +688,7 @@ body_flipped(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 table_gap(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -704,7 +704,7 @@ table_gap(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 table_flipped(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -719,7 +719,7 @@ table_flipped(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 table_of_small(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -732,7 +732,7 @@ table_of_small(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 chunk_without_table(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -746,7 +746,7 @@ chunk_without_table(struct hostile *h, void *arg)
 }
 
 /* What was never sent must not count as had. */
-static int
+static enum hostile_end
 chunk_hole(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -760,7 +760,7 @@ chunk_hole(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 chunk_order(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -775,7 +775,7 @@ chunk_order(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 chunk_flipped(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -793,7 +793,7 @@ chunk_flipped(struct hostile *h, void *arg)
 	return tie_watch(t, h);
 }
 
-static int
+static enum hostile_end
 after_end(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -812,7 +812,7 @@ after_end(struct hostile *h, void *arg)
  * end at once.  Session tickets would now lie unread, and closing would
  * reset what is on its way.
  */
-static int
+static enum hostile_end
 send_and_close(struct hostile *h, void *arg)
 {
 	struct tie *t = arg;
@@ -914,7 +914,7 @@ hostile_run(struct hostile *h, const struct hostile_case *c)
 	signal(SIGPIPE, SIG_IGN);
 	buf_init(&t.out, 16u << 20);
 	if (open_key(h->dir, &t.ctx, pin) && tie_dial(&t, h))
-		end = (enum hostile_end)c->run(h, &t);
+		end = c->run(h, &t);
 	SSL_free(t.ssl);
 	SSL_CTX_free(t.ctx);
 	io_drop(&t.fd);

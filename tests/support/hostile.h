@@ -27,7 +27,7 @@ struct hostile_case {
 	const char *name;
 	const char *what;
 	enum hostile_end expected;
-	int (*run)(struct hostile *, void *connection);
+	enum hostile_end (*run)(struct hostile *, void *connection);
 };
 extern const struct hostile_case hostile_cases[];
 extern const int hostile_case_count;
