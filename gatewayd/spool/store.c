@@ -733,7 +733,9 @@ store_space(struct store *st, uint64_t *total_out, uint64_t *free_out)
 
 	if (fstatvfs(st->dirfd, &info) != 0)
 		return err_from_errno(errno);
-	*total_out = (uint64_t)info.f_blocks * info.f_frsize;
+	/* As df counts: what is kept for root was never ours to fill. */
+	*total_out = (uint64_t)(info.f_blocks - info.f_bfree + info.f_bavail) *
+	    info.f_frsize;
 	*free_out = (uint64_t)info.f_bavail * info.f_frsize;
 	return GW_OK;
 }
