@@ -87,8 +87,13 @@ class Report:
 
     def put(self, key, value, note=""):
         self.values[key] = None if value is None else round(value, 3)
+        self.add_note(key, note)
+
+    def add_note(self, key, note):
+        """Something that a reader of the figure must know."""
         if note:
-            self.notes[key] = note
+            former = self.notes.get(key)
+            self.notes[key] = f"{former}; {note}" if former else note
 
     def fail(self, name, keys, error):
         """A figure could not be measured; its keys stay null."""
